@@ -1,0 +1,24 @@
+/**
+ * dunnock: commands, events, sagas and schedules as typed effects, on storage that a program swaps.
+ *
+ * One namespace a module; each can also be imported by itself, as `dunnock/Aggregate`, which bundles smaller.
+ *
+ * @module
+ */
+
+/** Things with an identity that are changed by commands and remembered as events. */
+export * as Aggregate from "./src/command/Aggregate.ts"
+/** What can go wrong with a command besides its own errors. */
+export * as AggregateError from "./src/command/AggregateError.ts"
+/** The commands of an aggregate served and called over Effect's rpc. */
+export * as AggregateRpc from "./src/command/AggregateRpc.ts"
+/** Facts with a name, a schema, a version and tags. */
+export * as Event from "./src/event/Event.ts"
+/** The append-only log of events. */
+export * as EventStore from "./src/event/EventStore.ts"
+/** The port that an event store adapter implements. */
+export * as EventStoreDriver from "./src/event/EventStoreDriver.ts"
+/** What can go wrong in an event store. */
+export * as EventStoreError from "./src/event/EventStoreError.ts"
+/** Who, why and as part of what: carried by the Effect context. */
+export * as Metadata from "./src/event/Metadata.ts"

@@ -1,0 +1,225 @@
+/**
+ * Aggregates: things with an identity that are changed by commands and remembered as events.
+ *
+ * A command is decided from the current state into events; the events are appended to the aggregate's stream; the state
+ * is those events folded. Deciding is pure, because another writer may come first and the command be decided again.
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Rpc } from "effect/rpc"
+ * import { Aggregate } from "dunnock"
+ *
+ * const Counter = Aggregate.make("Counter", {
+ *   state: Schema.Int,
+ *   initial: 0,
+ *   events: { Increased: { by: Schema.Int } },
+ *   commands: [Rpc.make("Increase", { payload: { by: Schema.Int } })],
+ *   evolve: { Increased: (count, { by }) => count + by }
+ * })
+ *
+ * const CounterLive = Counter.toLayer({
+ *   Increase: ({ command }) => [{ _tag: "Increased", by: command.by }]
+ * })
+ *
+ * const program = Effect.gen(function*() {
+ *   const counter = yield* Counter.client
+ *   yield* counter("c-1").Increase({ by: 2 })
+ *   return yield* Counter.state("c-1")
+ * })
+ * ```
+ *
+ * @module
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Rpc from "effect/rpc/Rpc"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Event from "../event/Event.ts"
+import * as EventStore from "../event/EventStore.ts"
+import type { Receipt } from "../event/EventStoreDriver.ts"
+import type { EventStoreError } from "../event/EventStoreError.ts"
+import type { AggregateError } from "./AggregateError.ts"
+import * as CommandHandler from "./CommandHandler.ts"
+import * as Fold from "./Fold.ts"
+
+export type { Receipt } from "../event/EventStoreDriver.ts"
+
+/** A command: an Effect `Rpc` with a payload and, where it can be refused, an error. */
+export type Command = Rpc.Rpc<string, Schema.Top, Schema.Void, Schema.Top>
+
+/** What to know of an aggregate's definition. */
+export interface Options<State, D extends Event.Definitions, Commands extends ReadonlyArray<Command>> {
+  /** The schema of the state; used for snapshots. */
+  readonly state: Schema.Codec<State, any>
+  /** The state before the first event. */
+  readonly initial: NoInfer<State>
+  /** The events: fields by type, or `Event.make` for those with versions or tags. */
+  readonly events: D
+  /** The commands, each an `Rpc.make`. */
+  readonly commands: Commands
+  /** How each event changes the state: a pure function. */
+  readonly evolve: {
+    readonly [K in keyof D & string]: (state: NoInfer<State>, event: Event.ValuesByType<D>[K]) => NoInfer<State>
+  }
+  /**
+   * Keep the state every so many events, so that a cold aggregate is loaded from there. Worth it for streams of many
+   * hundreds of events. A snapshot is ignored once the schema of the state, or `version`, has changed: raise `version`
+   * when the same events fold into another state of the same schema.
+   */
+  readonly snapshots?: { readonly every: number; readonly version?: number }
+}
+
+/** As of when to read a state: a revision, or a time as a Date or in milliseconds since 1970 UTC. Now, when empty. */
+export interface AsOf {
+  readonly atRevision?: number
+  readonly atTime?: Date | number
+}
+
+/** A state and where it stands. */
+export interface Loaded<out State> {
+  readonly state: State
+  /** The revision of the last event folded into it: 0 when there is none yet. */
+  readonly revision: number
+  /** The position of that event in the log. */
+  readonly position: number
+}
+
+/** What a command is decided from. */
+export interface DecideInput<out State, out Payload> {
+  /** The id of the aggregate. */
+  readonly id: string
+  readonly state: State
+  /** The aggregate's revision: 0 when it does not exist yet. */
+  readonly revision: number
+  /** The payload of the command. */
+  readonly command: Payload
+}
+
+/** A decision: events, none when there is nothing to do, or a failing effect when the command is refused. */
+export type Decision<E, Error> = ReadonlyArray<E> | Effect.Effect<ReadonlyArray<E>, Error>
+
+/** A handler that gathers facts before deciding; made by {@link resolve}. */
+export interface Resolved<in Input, out E, out Error, out R> {
+  readonly resolve: (input: any) => Effect.Effect<unknown, Error, R>
+  readonly decide: (input: Input & { readonly facts: any }) => Decision<E, Error>
+}
+
+/** The handlers of an aggregate's commands. */
+export type Handlers<State, E, C extends Command> = {
+  readonly [Current in C as Current["_tag"]]:
+    | ((input: DecideInput<State, Rpc.Payload<Current>>) => Decision<E, Rpc.Error<Current>>)
+    | Resolved<DecideInput<State, Rpc.Payload<Current>>, E, Rpc.Error<Current>, any>
+}
+
+type Requirements<H> = { readonly [K in keyof H]: H[K] extends Resolved<any, any, any, infer R> ? R : never }[keyof H]
+
+/**
+ * A handler that needs the world: `resolve` gathers facts (a price, the time, a check elsewhere) once, before the
+ * command is decided, and `decide` sees them as `facts`. It may then be decided more than once with the same facts.
+ */
+export const resolve = <State, Payload, Facts, E, Error, R>(
+  resolve: (input: { readonly id: string; readonly command: Payload }) => Effect.Effect<Facts, Error, R>,
+  decide: (input: DecideInput<State, Payload> & { readonly facts: Facts }) => Decision<E, Error>
+): Resolved<DecideInput<State, Payload>, E, Error, R> => ({ resolve, decide })
+
+/** How a command is sent. */
+export interface CommandOptions {
+  /**
+   * The command runs at most once under this key for this aggregate: a repeat gets the first receipt. Defaults to the
+   * key of the current metadata. A command that was refused, or that decided on no event, left nothing behind, and its
+   * repeat is decided anew.
+   */
+  readonly idempotencyKey?: string
+}
+
+/** An aggregate's commands, by name. Each gives the receipt of what it appended. */
+export type Client<C extends Command> = {
+  readonly [Current in C as Current["_tag"]]: (
+    payload: Rpc.PayloadConstructor<Current>,
+    options?: CommandOptions
+  ) => Effect.Effect<Receipt, Rpc.Error<Current> | AggregateError | EventStoreError>
+}
+
+/** The service that carries out the commands of the aggregate with this name: provided by its `toLayer`. */
+export interface Handler<in out Name extends string> {
+  readonly name: Name
+  /** Carries out a command named at run time. Its own errors are those of the command. */
+  readonly execute: (
+    id: string,
+    command: string,
+    payload: unknown,
+    options?: CommandOptions
+  ) => Effect.Effect<Receipt, unknown>
+}
+
+/** An aggregate: its definition, and what can be done with it. */
+export interface Aggregate<in out Name extends string, in out State, in out E, in out C extends Command> {
+  readonly name: Name
+  readonly service: Context.Service<Handler<Name>, Handler<Name>>
+  /** Its events, to read them from the log or to project them. */
+  readonly events: Event.Set<E>
+  readonly commands: ReadonlyArray<C>
+  /** The name of the stream of the aggregate with an id. */
+  readonly stream: (id: string) => string
+  /** Its commands: `(yield* Account.client)("acc-1").Deposit({ amount: 5 })`. */
+  readonly client: Effect.Effect<(id: string) => Client<C>, never, Handler<Name>>
+  /**
+   * The state of an aggregate, now or as it was. An aggregate without events has the initial state and revision 0.
+   */
+  readonly state: (
+    id: string,
+    at?: AsOf
+  ) => Effect.Effect<Loaded<State>, EventStoreError, EventStore.EventStore>
+  /** Carries out its commands with these handlers. */
+  readonly toLayer: <H extends Handlers<State, E, C>>(
+    handlers: H,
+    options?: LayerOptions
+  ) => Layer.Layer<Handler<Name>, never, EventStore.EventStore | Requirements<H>>
+}
+
+/** How commands are carried out. */
+export interface LayerOptions {
+  /** How many aggregates are kept in memory with their state; the least recently used go first. Defaults to 10,000. */
+  readonly cache?: number
+  /**
+   * When to decide again after another writer came first; the first time is at once. Defaults to ten more times, 1 ms to
+   * 250 ms apart, jittered. When it ends the command fails with `TooManyConflicts`.
+   */
+  readonly retry?: Schedule.Schedule<unknown>
+}
+
+/** Defines an aggregate. The name begins its streams' names, so it must not be empty nor hold a `-`. */
+export const make = <
+  const Name extends string,
+  State,
+  const D extends Event.Definitions,
+  const Commands extends ReadonlyArray<Command>
+>(
+  name: Name,
+  options: Options<State, D, Commands>
+): Aggregate<Name, State, Event.Value<D>, Commands[number]> => {
+  if (!/^[^-\0]+$/.test(name)) throw new Error(`an aggregate's name must not be empty nor hold "-": "${name}"`)
+  const events = Event.set(options.events)
+  const service = Context.Service<Handler<Name>, Handler<Name>>(`dunnock/Aggregate/${name}`)
+  const fold = Fold.make(name, events, options)
+  const tags = options.commands.map(({ _tag }) => _tag)
+  return {
+    name,
+    service,
+    events,
+    commands: options.commands,
+    stream: fold.stream,
+    client: Effect.map(service, ({ execute }) => (id: string) =>
+      Object.fromEntries(
+        tags.map((tag) => [tag, (payload: unknown, options?: CommandOptions) => execute(id, tag, payload, options)])
+      ) as Client<Commands[number]>),
+    state: (id, at) => Effect.flatMap(EventStore.EventStore, (store) => Fold.load(fold, store, id, at)),
+    toLayer: (handlers, layerOptions) =>
+      Layer.effect(
+        service,
+        CommandHandler.make({ name, commands: options.commands, fold, handlers, ...layerOptions })
+      ) as Layer.Layer<Handler<Name>, never, EventStore.EventStore | Requirements<typeof handlers>>
+  }
+}

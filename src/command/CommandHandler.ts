@@ -1,0 +1,254 @@
+// How a command is carried out: load, decide, append, and again when another writer came first. Not public.
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as SchemaParser from "effect/SchemaParser"
+import * as Semaphore from "effect/Semaphore"
+import * as Tracer from "effect/Tracer"
+import * as Event from "../event/Event.ts"
+import * as EventStore from "../event/EventStore.ts"
+import type { NewEvent, Receipt } from "../event/EventStoreDriver.ts"
+import type { EventStoreError } from "../event/EventStoreError.ts"
+import * as Metadata from "../event/Metadata.ts"
+import type { Command, CommandOptions, Decision, Handler, LayerOptions, Loaded } from "./Aggregate.ts"
+import { AggregateError, InvalidCommand, InvalidDecision, TooManyConflicts } from "./AggregateError.ts"
+import * as Fold from "./Fold.ts"
+
+interface Options<Name extends string, State, E> extends LayerOptions {
+  readonly name: Name
+  readonly commands: ReadonlyArray<Command>
+  readonly fold: Fold.Fold<State, E>
+  readonly handlers: { readonly [command: string]: unknown }
+}
+
+/** A command with its handler, ready to be carried out. */
+interface Runner<State, E> {
+  /** The payload made whole, or an error thrown. */
+  readonly make: (payload: unknown) => unknown
+  readonly resolve: ((input: object) => Effect.Effect<unknown, unknown, any>) | undefined
+  readonly decide: (input: object) => Decision<E, unknown>
+}
+
+/** One command on its way. */
+interface Call<State, E> {
+  readonly id: string
+  readonly tag: string
+  readonly input: object
+  readonly key: string | undefined
+  readonly decide: Runner<State, E>["decide"]
+}
+
+/** Another writer came first. */
+const conflicted = { _tag: "Conflicted" } as const
+
+const defaultRetry: Schedule.Schedule<unknown> = Schedule.exponential("1 millis", 1.7).pipe(
+  Schedule.jittered,
+  Schedule.upTo({ times: 10 })
+)
+
+export const make: <Name extends string, State, E>(
+  options: Options<Name, State, E>
+) => Effect.Effect<Handler<Name>, never, EventStore.EventStore> = Effect.fnUntraced(function*<Name extends string, State, E>(
+  options: Options<Name, State, E>
+) {
+  const { cache: capacity = 10_000, fold, name, retry = defaultRetry } = options
+  const store = yield* EventStore.EventStore
+  const context = yield* Effect.context<any>()
+  const cache = makeCache<Loaded<State>>(capacity)
+  const locks = makeLocks()
+  const runners = new Map(options.commands.map((command) => [command._tag, makeRunner<State, E>(command, options.handlers[command._tag])]))
+
+  const load = (id: string, warm: Loaded<State> | undefined) =>
+    warm === undefined ? Fold.load(fold, store, id) : Fold.catchUp(fold, store, id, warm)
+
+  /** Decides from a state and appends. `verified` says that the state is known to be the newest. */
+  const decide = (call: Call<State, E>, loaded: Loaded<State>, verified: boolean): Effect.Effect<Receipt, unknown> => {
+    const decision = call.decide({ ...call.input, state: loaded.state, revision: loaded.revision })
+    return Effect.isEffect(decision)
+      ? Effect.flatMap(Effect.exit(decision), (exit) => conclude(call, loaded, verified, exit))
+      : conclude(call, loaded, verified, Exit.succeed(decision))
+  }
+
+  const conclude = (
+    call: Call<State, E>,
+    loaded: Loaded<State>,
+    verified: boolean,
+    decided: Exit.Exit<ReadonlyArray<E>, unknown>
+  ): Effect.Effect<Receipt, unknown> => {
+    if (Exit.isSuccess(decided) && decided.value.length > 0) return append(call, loaded, decided.value)
+    if (!verified) {
+      // Nothing will be appended that would show the cached state to be old: look.
+      return Effect.flatMap(load(call.id, loaded), (newest) => {
+        cache.set(call.id, newest)
+        return newest.revision === loaded.revision
+          ? conclude(call, loaded, true, decided)
+          : decide(call, newest, true)
+      })
+    }
+    if (Exit.isFailure(decided)) return Effect.failCause(decided.cause)
+    return Effect.succeed({ stream: fold.stream(call.id), revision: loaded.revision, position: loaded.position })
+  }
+
+  const append = (call: Call<State, E>, loaded: Loaded<State>, decided: ReadonlyArray<E>) =>
+    Effect.withFiber<Receipt, unknown>((fiber) => {
+      const stream = fold.stream(call.id)
+      const metadata = EventStore.metadataText(
+        fiber.context,
+        call.key === undefined ? undefined : { idempotencyKey: call.key }
+      )
+      const events: Array<NewEvent> = []
+      let state = loaded.state
+      for (const [i, event] of decided.entries()) {
+        const encoded = Event.encode(fold.events, event)
+        if (Result.isFailure(encoded)) return refuse(InvalidDecision, call, encoded.failure)
+        const id = call.key === undefined ? EventStore.newId() : keyedId(stream, call.key, i)
+        events.push({ ...encoded.success, id, metadata })
+        // What a reader of the log will see, not what was passed in, is what is folded.
+        const decoded = Event.decode(fold.events, encoded.success)
+        if (Result.isFailure(decoded)) return refuse(InvalidDecision, call, decoded.failure)
+        state = fold.apply(state, decoded.success)
+      }
+      const committed = store.commit({ streams: [{ stream, expected: loaded.revision, events }], condition: undefined })
+      return Effect.matchEffect(committed, {
+        onSuccess: ([receipt]) => {
+          const { position, revision } = receipt!
+          const after = { state, revision, position }
+          cache.set(call.id, after)
+          const kept = Fold.keepSnapshot(fold, store, call.id, loaded.revision, after)
+          return kept === undefined ? Effect.succeed(receipt!) : Effect.as(kept, receipt!)
+        },
+        onFailure: (error) => Effect.fail(error.reason._tag === "Conflict" ? conflicted : error)
+      })
+    })
+
+  /** The receipt of the command that ran under this key, if one did. */
+  const earlier = (id: string, key: string): Effect.Effect<Receipt | undefined, EventStoreError> => {
+    const stream = fold.stream(id)
+    return Effect.flatMap(store.driver.find(keyedId(stream, key, 0)), (first) =>
+      first === undefined ? Effect.succeed(undefined) : Effect.map(
+        store.driver.readStream({ stream, direction: "forwards", from: first.revision, limit: 512 }),
+        (events) => {
+          const next = events.findIndex((event, i) => event.id !== keyedId(stream, key, i))
+          const { position, revision } = events[(next === -1 ? events.length : next) - 1]!
+          return { stream, revision, position }
+        }
+      ))
+  }
+
+  const attempt = (call: Call<State, E>, again: boolean): Effect.Effect<Receipt, unknown> =>
+    Effect.suspend(() => {
+      const warm = cache.get(call.id)
+      const run = warm !== undefined && !again
+        ? decide(call, warm, false)
+        : Effect.flatMap(load(call.id, warm), (loaded) => {
+          cache.set(call.id, loaded)
+          return decide(call, loaded, true)
+        })
+      return call.key === undefined
+        ? run
+        : Effect.flatMap(earlier(call.id, call.key), (receipt) => receipt === undefined ? run : Effect.succeed(receipt))
+    })
+
+  const carryOut = (call: Call<State, E>): Effect.Effect<Receipt, unknown> =>
+    Effect.catchIf(attempt(call, false), isConflicted, () => {
+      let attempts = 1
+      return Effect.suspend(() => {
+        attempts++
+        return attempt(call, true)
+      }).pipe(
+        Effect.retry({ schedule: retry, while: isConflicted }),
+        Effect.catchIf(isConflicted, () =>
+          Effect.fail(
+            new AggregateError({
+              reason: new TooManyConflicts({ aggregate: name, id: call.id, command: call.tag, attempts })
+            })
+          ))
+      )
+    })
+
+  const refuse = (
+    Reason: typeof InvalidCommand | typeof InvalidDecision,
+    { id, tag }: { readonly id: string; readonly tag: string },
+    problem: string
+  ) => Effect.fail(new AggregateError({ reason: new Reason({ aggregate: name, id: String(id), command: String(tag), problem }) }))
+
+  const execute = (id: string, tag: string, payload: unknown, { idempotencyKey }: CommandOptions = {}) =>
+    Effect.withFiber<Receipt, unknown>((fiber) => {
+      const runner = runners.get(tag)
+      if (runner === undefined) {
+        return refuse(InvalidCommand, { id, tag }, `unknown command; known are ${[...runners.keys()].join(", ")}`)
+      }
+      const problem = EventStore.problemOfName("id", id) ?? EventStore.problemOfName("id", fold.stream(id))
+      if (problem !== undefined) return refuse(InvalidCommand, { id, tag }, problem.message)
+      const command = Result.try(() => runner.make(payload))
+      if (Result.isFailure(command)) return refuse(InvalidCommand, { id, tag }, messageOf(command.failure))
+      const key = idempotencyKey ?? fiber.getRef(Metadata.Current).idempotencyKey
+      const badKey = key === undefined ? undefined : EventStore.problemOfName("idempotencyKey", keyedId(fold.stream(id), key, 0))
+      if (badKey !== undefined) return refuse(InvalidCommand, { id, tag }, badKey.message)
+      const input = { id, command: command.success }
+      const run = runner.resolve === undefined
+        ? locks.withLock(id, carryOut({ id, tag, input, key, decide: runner.decide }))
+        : Effect.flatMap(
+          Effect.provideContext(runner.resolve(input), context) as Effect.Effect<unknown, unknown>,
+          (facts) => locks.withLock(id, carryOut({ id, tag, input: { ...input, facts }, key, decide: runner.decide }))
+        )
+      return Context.getOrUndefined(fiber.context, Tracer.Tracer) === undefined
+        ? run
+        : Effect.withSpan(run, `${name}.${tag}`, { attributes: { "dunnock.aggregate.id": id } })
+    })
+
+  return { name, execute } satisfies Handler<Name>
+})
+
+const isConflicted = (error: unknown): boolean => error === conflicted
+
+/** The id of the i-th event of the command with this key: a repeat of the command makes the same ids. */
+const keyedId = (stream: string, key: string, i: number): string => `${key.length}:${key}@${stream}#${i}`
+
+const makeRunner = <State, E>(command: Command, handler: any): Runner<State, E> => ({
+  make: SchemaParser.make(command.payloadSchema) as Runner<State, E>["make"],
+  resolve: handler.resolve,
+  decide: handler.resolve === undefined ? handler : handler.decide
+})
+
+const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+
+/** A map of at most `capacity` entries, from which the least recently used is dropped. */
+const makeCache = <A>(capacity: number) => {
+  const entries = new Map<string, A>()
+  return {
+    get: (key: string): A | undefined => {
+      const entry = entries.get(key)
+      if (entry === undefined) return undefined
+      entries.delete(key)
+      entries.set(key, entry)
+      return entry
+    },
+    set: (key: string, entry: A): void => {
+      entries.delete(key)
+      entries.set(key, entry)
+      if (entries.size > capacity) entries.delete(entries.keys().next().value!)
+    }
+  }
+}
+
+/** One command at a time for each id: those of this process need not race for the same revision. */
+const makeLocks = () => {
+  const locks = new Map<string, { readonly semaphore: Semaphore.Semaphore; users: number }>()
+  return {
+    withLock: <A, E>(id: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+      Effect.suspend(() => {
+        let lock = locks.get(id)
+        if (lock === undefined) locks.set(id, lock = { semaphore: Semaphore.makeUnsafe(1), users: 0 })
+        lock.users++
+        return Effect.ensuring(
+          lock.semaphore.withPermit(effect),
+          Effect.sync(() => {
+            if (--lock.users === 0) locks.delete(id)
+          })
+        )
+      })
+  }
+}

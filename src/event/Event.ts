@@ -1,0 +1,230 @@
+/**
+ * Events: facts with a name, a schema, a version and tags.
+ *
+ * An event value is a plain object with a `_tag`. Its definition is the fields of its schema, or {@link make} when it
+ * has a history of versions or tags:
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Event } from "dunnock"
+ *
+ * const events = Event.set({
+ *   AccountClosed: { reason: Schema.String },
+ *   AccountOpened: Event.make({ owner: Schema.String }).pipe(
+ *     Event.next({ owner: Schema.String, currency: Schema.String }, (first) => ({ ...first, currency: "EUR" })),
+ *     Event.tagged((event) => [`owner:${event.owner}`])
+ *   )
+ * })
+ * ```
+ *
+ * @module
+ */
+import { type Pipeable, pipeArguments } from "effect/Pipeable"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { defaultFormatter, type Issue } from "effect/SchemaIssue"
+import * as SchemaParser from "effect/SchemaParser"
+import type * as Types from "effect/Types"
+import type { Metadata } from "./Metadata.ts"
+
+const TypeId = "~dunnock/Event"
+
+/** The definition of one type of event; `A` is its data at the current version. */
+export interface Event<in out A> extends Pipeable {
+  readonly [TypeId]: Types.Invariant<A>
+  /** Every version from the first to the current one. */
+  readonly versions: ReadonlyArray<Version>
+  /** The tags of an event with this data. */
+  readonly tags: ((data: A) => ReadonlyArray<string>) | undefined
+}
+
+/** One version of an event: its schema, and how it is made from the version before it. */
+export interface Version {
+  readonly schema: Schema.Codec<any, any>
+  readonly upcast: ((previous: any) => unknown) | undefined
+}
+
+/** Definitions by event type: the fields of a schema, or an {@link Event}. */
+export interface Definitions {
+  readonly [type: string]: Schema.Struct.Fields | Event<any>
+}
+
+/** The data of a definition. */
+export type Data<D> = D extends Event<infer A> ? A : D extends Schema.Struct.Fields ? Schema.Struct.Type<D> : never
+
+/** The event values of the definitions, by type. */
+export type ValuesByType<D extends Definitions> = {
+  readonly [K in keyof D & string]: Types.Simplify<{ readonly _tag: K } & Data<D[K]>>
+}
+
+/** The union of the event values of the definitions. */
+export type Value<D extends Definitions> = ValuesByType<D>[keyof D & string]
+
+/** An event as it stands in the log. */
+export interface Recorded<out E> {
+  /** Unique in the store. */
+  readonly id: string
+  /** The stream it belongs to. */
+  readonly stream: string
+  /** Its place in the stream: 1, 2, … */
+  readonly revision: number
+  /** Its place in the log. Grows with every event; not every number need be used. */
+  readonly position: number
+  /** The name of its type, the same as `data._tag`. */
+  readonly type: string
+  /** The version of the schema it was written with. */
+  readonly version: number
+  /** The event value, brought to the current version. */
+  readonly data: E
+  readonly tags: ReadonlyArray<string>
+  readonly metadata: Metadata
+  /** When the store recorded it, in milliseconds since 1970 UTC. Never falls along the log. */
+  readonly recordedAt: number
+}
+
+const Proto = {
+  [TypeId]: { _A: (_: unknown) => _ },
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+}
+
+const fromVersions = <A>(versions: ReadonlyArray<Version>, tags: Event<A>["tags"]): Event<A> =>
+  Object.assign(Object.create(Proto), { versions, tags })
+
+const version = (fields: Schema.Struct.Fields, upcast: Version["upcast"]): Version => {
+  if ("_tag" in fields) throw new Error("an event's fields cannot hold \"_tag\": it is the event's type")
+  return { schema: Schema.toCodecJson(Schema.Struct(fields)) as unknown as Schema.Codec<any, any>, upcast }
+}
+
+/** An event with the given fields, at version 1. */
+export const make = <const F extends Schema.Struct.Fields>(fields: F): Event<Schema.Struct.Type<F>> =>
+  fromVersions([version(fields, undefined)], undefined)
+
+/**
+ * Adds the next version of an event. `upcast` makes the data of the new version from the data of the one before; events
+ * written earlier pass through every `upcast` since their version when they are read, and stay in the log as they are.
+ * Tags are dropped, since they are of the earlier data: add {@link tagged} after it.
+ */
+export const next =
+  <A, const F extends Schema.Struct.Fields>(fields: F, upcast: (previous: A) => Schema.Struct.Type<F>) =>
+  (self: Event<A>): Event<Schema.Struct.Type<F>> =>
+    fromVersions([...self.versions, version(fields, upcast)], undefined)
+
+/** Gives an event tags, derived from its data when it is written: short texts by which the log can be queried. */
+export const tagged =
+  <A>(tags: (data: Types.NoInfer<A>) => ReadonlyArray<string>) => (self: Event<A>): Event<A> =>
+    fromVersions(self.versions, tags)
+
+/** A closed set of event types that can be written and read; `E` is the union of their values. */
+export interface Set<in out E> {
+  /** The names of the types. */
+  readonly types: ReadonlyArray<string>
+  readonly codecs: ReadonlyMap<string, Codec>
+  readonly "~E": Types.Invariant<E>
+}
+
+interface Codec {
+  readonly version: number
+  readonly tags: ((data: any) => ReadonlyArray<string>) | undefined
+  readonly encode: (input: unknown) => Result.Result<unknown, Issue>
+  /** For stored version i + 1: decode it, then bring it to the current version. */
+  readonly decode: ReadonlyArray<(input: unknown) => Result.Result<unknown, Issue>>
+}
+
+const isEvent = (u: object): u is Event<unknown> => TypeId in u
+
+const compile = (definition: Schema.Struct.Fields | Event<any>): Codec => {
+  const { tags, versions }: Event<any> = isEvent(definition) ? definition : make(definition)
+  const current = versions[versions.length - 1]!.schema
+  const check = SchemaParser.decodeUnknownResult(Schema.toType(current))
+  return {
+    version: versions.length,
+    tags,
+    encode: SchemaParser.encodeUnknownResult(current),
+    decode: versions.map((stored, i) => {
+      const decode = SchemaParser.decodeUnknownResult(stored.schema)
+      const later = versions.slice(i + 1)
+      return later.length === 0
+        ? decode
+        : (input) =>
+          Result.flatMap(decode(input), (data) => check(later.reduce((data, { upcast }) => upcast!(data), data)))
+    })
+  }
+}
+
+/** The set of the given definitions. Schemas are compiled here, once. */
+export const set = <const D extends Definitions>(definitions: D): Set<Value<D>> =>
+  fromCodecs(new Map(Object.entries(definitions).map(([type, definition]) => [type, compile(definition)])))
+
+const fromCodecs = <E>(codecs: ReadonlyMap<string, Codec>): Set<E> => ({
+  types: [...codecs.keys()],
+  codecs,
+  "~E": (_: E) => _
+})
+
+/** The events of several sets as one. A type that stands in two sets must be the same definition. */
+export const merge = <const Sets extends ReadonlyArray<Set<any>>>(
+  ...sets: Sets
+): Set<Sets[number] extends Set<infer E> ? E : never> => {
+  const codecs = new Map<string, Codec>()
+  for (const [type, codec] of sets.flatMap((set) => [...set.codecs])) {
+    const other = codecs.get(type)
+    if (other !== undefined && other !== codec) throw new Error(`two different events are called "${type}"`)
+    codecs.set(type, codec)
+  }
+  return fromCodecs(codecs)
+}
+
+/** An event value made ready for a store. */
+export interface Encoded {
+  readonly type: string
+  readonly version: number
+  /** The data as JSON text. */
+  readonly data: string
+  readonly tags: ReadonlyArray<string>
+}
+
+const noTags: ReadonlyArray<string> = []
+
+/** Encodes an event value, or says what is wrong with it. */
+export const encode = <E>(self: Set<E>, event: E): Result.Result<Encoded, string> => {
+  const type = (event as { readonly _tag?: unknown } | null | undefined)?._tag
+  const codec = self.codecs.get(type as string)
+  if (codec === undefined) return Result.fail(`unknown event type ${JSON.stringify(type)}; known are ${self.types.join(", ")}`)
+  try {
+    const encoded = codec.encode(event)
+    if (Result.isFailure(encoded)) return Result.fail(`event "${type}": ${defaultFormatter(encoded.failure)}`)
+    return Result.succeed({
+      type: type as string,
+      version: codec.version,
+      data: JSON.stringify(encoded.success),
+      tags: codec.tags === undefined ? noTags : codec.tags(event)
+    })
+  } catch (error) {
+    // a cyclic value, or a tags function that threw
+    return Result.fail(`event "${type}": ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+/** Decodes the JSON text of a stored event and brings it to the current version, or says why it cannot. */
+export const decode = <E>(
+  self: Set<E>,
+  stored: { readonly type: string; readonly version: number; readonly data: string }
+): Result.Result<E, string> => {
+  const codec = self.codecs.get(stored.type)
+  if (codec === undefined) return Result.fail(`unknown event type; known are ${self.types.join(", ")}`)
+  const decode = codec.decode[stored.version - 1]
+  if (decode === undefined) return Result.fail(`unknown version; the newest known is ${codec.version}`)
+  try {
+    const decoded = decode(JSON.parse(stored.data))
+    if (Result.isFailure(decoded)) return Result.fail(defaultFormatter(decoded.failure))
+    // The object was made by the line above: nobody else holds it.
+    const event = decoded.success as { _tag: string }
+    event._tag = stored.type
+    return Result.succeed(event as E)
+  } catch (error) {
+    // text that is not JSON, or an upcast that threw
+    return Result.fail(error instanceof Error ? error.message : String(error))
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * What can go wrong in an event store, as one tagged error with a `reason`.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import type { EventStoreError } from "dunnock/EventStoreError"
+ *
+ * const handled = <A>(self: Effect.Effect<A, EventStoreError>) =>
+ *   self.pipe(Effect.catchReason("EventStoreError", "Conflict", (conflict) => Effect.logWarning(conflict.message)))
+ * ```
+ *
+ * @module
+ */
+import type * as Cause from "effect/Cause"
+import * as Schema from "effect/Schema"
+
+/** The class type of a tagged error that has a schema, written out so that no declaration is inferred. */
+export type ErrorClass<Self, Tag extends string, Fields extends Schema.Struct.Fields> = Schema.Class<
+  Self,
+  Schema.TaggedStruct<Tag, Fields>,
+  Cause.YieldableError
+>
+
+const ConflictBase: ErrorClass<Conflict, "Conflict", {
+  readonly stream: Schema.String
+  readonly expected: Schema.Union<readonly [Schema.Literals<readonly ["any", "none", "exists"]>, Schema.Number]>
+  readonly actual: Schema.Number
+}> = Schema.TaggedError<Conflict>("dunnock/EventStoreError/Conflict")("Conflict", {
+  stream: Schema.String,
+  expected: Schema.Union([Schema.Literals(["any", "none", "exists"]), Schema.Number]),
+  actual: Schema.Number
+})
+
+/**
+ * A stream was not at the revision the append expected; nothing was written. `actual` is the stream's revision, 0 when
+ * it has no events. Load the stream again, decide again, append again: repeating the same append cannot succeed.
+ */
+export class Conflict extends ConflictBase {
+  override get message(): string {
+    return `stream "${this.stream}" was expected at ${this.expected} but is at revision ${this.actual}`
+  }
+  /** Whether the same call may succeed when it is made again. */
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+const ConditionFailedBase: ErrorClass<ConditionFailed, "ConditionFailed", {
+  readonly after: Schema.Number
+  readonly position: Schema.Number
+  readonly stream: Schema.String
+  readonly type: Schema.String
+}> = Schema.TaggedError<ConditionFailed>("dunnock/EventStoreError/ConditionFailed")("ConditionFailed", {
+  after: Schema.Number,
+  position: Schema.Number,
+  stream: Schema.String,
+  type: Schema.String
+})
+
+/**
+ * An event matching the append condition exists after the given position; nothing was written. Names the first such
+ * event. Read the events of the condition again and decide again.
+ */
+export class ConditionFailed extends ConditionFailedBase {
+  override get message(): string {
+    return `an event matching the condition, "${this.type}" of stream "${this.stream}", exists at position ${this.position}, after ${this.after}`
+  }
+  /** Whether the same call may succeed when it is made again. */
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+const DuplicateEventIdBase: ErrorClass<DuplicateEventId, "DuplicateEventId", {
+  readonly id: Schema.String
+  readonly stream: Schema.String
+  readonly existingStream: Schema.String
+  readonly existingRevision: Schema.Number
+}> = Schema.TaggedError<DuplicateEventId>("dunnock/EventStoreError/DuplicateEventId")("DuplicateEventId", {
+  id: Schema.String,
+  stream: Schema.String,
+  existingStream: Schema.String,
+  existingRevision: Schema.Number
+})
+
+/**
+ * An event id of the append is already used by another event, and the append is not a repeat of the one that wrote it.
+ * Nothing was written.
+ */
+export class DuplicateEventId extends DuplicateEventIdBase {
+  override get message(): string {
+    return `event id "${this.id}" for stream "${this.stream}" is already used by revision ${this.existingRevision} of stream "${this.existingStream}"`
+  }
+  /** Whether the same call may succeed when it is made again. */
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+const UndecodableBase: ErrorClass<Undecodable, "Undecodable", {
+  readonly stream: Schema.String
+  readonly revision: Schema.Number
+  readonly position: Schema.Number
+  readonly type: Schema.String
+  readonly version: Schema.Number
+  readonly issue: Schema.String
+}> = Schema.TaggedError<Undecodable>("dunnock/EventStoreError/Undecodable")("Undecodable", {
+  stream: Schema.String,
+  revision: Schema.Number,
+  position: Schema.Number,
+  type: Schema.String,
+  version: Schema.Number,
+  issue: Schema.String
+})
+
+/**
+ * A stored event is of a type or version the program does not know, or its data does not fit its schema; `issue` says
+ * which. The event stays in the log: deploy a definition (or an upcaster) that can read it.
+ */
+export class Undecodable extends UndecodableBase {
+  override get message(): string {
+    return `event "${this.type}" (version ${this.version}) at revision ${this.revision} of stream "${this.stream}" cannot be read: ${this.issue}`
+  }
+  /** Whether the same call may succeed when it is made again. */
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+const InvalidInputBase: ErrorClass<InvalidInput, "InvalidInput", {
+  readonly at: Schema.String
+  readonly problem: Schema.String
+}> = Schema.TaggedError<InvalidInput>("dunnock/EventStoreError/InvalidInput")("InvalidInput", {
+  at: Schema.String,
+  problem: Schema.String
+})
+
+/** The call itself is wrong: `at` names the offending part, `problem` says why. Nothing was read or written. */
+export class InvalidInput extends InvalidInputBase {
+  override get message(): string {
+    return `${this.at}: ${this.problem}`
+  }
+  /** Whether the same call may succeed when it is made again. */
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+const UnavailableBase: ErrorClass<Unavailable, "Unavailable", {
+  readonly store: Schema.String
+  readonly problem: Schema.String
+  readonly cause: Schema.optionalKey<Schema.Defect>
+}> = Schema.TaggedError<Unavailable>("dunnock/EventStoreError/Unavailable")("Unavailable", {
+  store: Schema.String,
+  problem: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+})
+
+/** The store could not do it now (locked, disconnected, disk full); nothing was written. Try again later. */
+export class Unavailable extends UnavailableBase {
+  override get message(): string {
+    return `${this.store} is unavailable: ${this.problem}`
+  }
+  /** Whether the same call may succeed when it is made again. */
+  get isRetryable(): boolean {
+    return true
+  }
+}
+
+const OutcomeUnknownBase: ErrorClass<OutcomeUnknown, "OutcomeUnknown", {
+  readonly store: Schema.String
+  readonly problem: Schema.String
+  readonly cause: Schema.optionalKey<Schema.Defect>
+}> = Schema.TaggedError<OutcomeUnknown>("dunnock/EventStoreError/OutcomeUnknown")("OutcomeUnknown", {
+  store: Schema.String,
+  problem: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+})
+
+/**
+ * The connection broke while the append was being committed: it may or may not have been written, whole in either case.
+ * Append the same events with the same ids again: a repeat gives the first result and never a second copy.
+ */
+export class OutcomeUnknown extends OutcomeUnknownBase {
+  override get message(): string {
+    return `${this.store} may or may not have written the events: ${this.problem}`
+  }
+  /** Whether the same call may succeed when it is made again. */
+  get isRetryable(): boolean {
+    return true
+  }
+}
+
+const CannotOpenBase: ErrorClass<CannotOpen, "CannotOpen", {
+  readonly store: Schema.String
+  readonly problem: Schema.String
+  readonly cause: Schema.optionalKey<Schema.Defect>
+}> = Schema.TaggedError<CannotOpen>("dunnock/EventStoreError/CannotOpen")("CannotOpen", {
+  store: Schema.String,
+  problem: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+})
+
+/** The store cannot be opened as it is: not a database, no permission, a schema newer than this program. */
+export class CannotOpen extends CannotOpenBase {
+  override get message(): string {
+    return `${this.store} cannot be opened: ${this.problem}`
+  }
+  /** Whether the same call may succeed when it is made again. */
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/** Every reason for which an event store fails. */
+export type Reason =
+  | Conflict
+  | ConditionFailed
+  | DuplicateEventId
+  | Undecodable
+  | InvalidInput
+  | Unavailable
+  | OutcomeUnknown
+  | CannotOpen
+
+const Reason: Schema.Union<readonly [
+  typeof Conflict,
+  typeof ConditionFailed,
+  typeof DuplicateEventId,
+  typeof Undecodable,
+  typeof InvalidInput,
+  typeof Unavailable,
+  typeof OutcomeUnknown,
+  typeof CannotOpen
+]> = Schema.Union([
+  Conflict,
+  ConditionFailed,
+  DuplicateEventId,
+  Undecodable,
+  InvalidInput,
+  Unavailable,
+  OutcomeUnknown,
+  CannotOpen
+])
+
+const EventStoreErrorBase: ErrorClass<EventStoreError, "EventStoreError", { readonly reason: typeof Reason }> = Schema
+  .TaggedError<EventStoreError>("dunnock/EventStoreError")("EventStoreError", { reason: Reason })
+
+/** The error of every event store operation; `reason` says what happened and names where. */
+export class EventStoreError extends EventStoreErrorBase {
+  override get message(): string {
+    return this.reason.message
+  }
+  /** Whether the same call may succeed when it is made again (for an append: with the same event ids). */
+  get isRetryable(): boolean {
+    return this.reason.isRetryable
+  }
+}
