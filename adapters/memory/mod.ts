@@ -24,6 +24,7 @@ import {
   type Snapshot,
   type StoredEvent
 } from "../../src/event/EventStoreDriver.ts"
+import type { Guarantees } from "../../src/testing/Contract.ts"
 
 /** An event store in memory, empty at first. */
 export const make: Effect.Effect<EventStoreDriver> = Effect.sync(() => {
@@ -42,7 +43,7 @@ export const make: Effect.Effect<EventStoreDriver> = Effect.sync(() => {
           head: log.length === 0 ? { position: 0, recordedAt: 0 } : log[log.length - 1]!,
           revision: (stream) => streams.get(stream)?.length ?? 0,
           byId: (id) => ids.get(id),
-          firstMatch: ({ after, queries }) => log.slice(after).find((event) => matches(queries, event)),
+          match: ({ after, queries }) => log.slice(after).find((event) => matches(queries, event)),
           now
         })
         for (const event of events) {
@@ -79,6 +80,9 @@ export const make: Effect.Effect<EventStoreDriver> = Effect.sync(() => {
     writeSnapshot: (stream, snapshot) => Effect.sync(() => void snapshots.set(stream, snapshot))
   }
 })
+
+/** What the adapter guarantees beyond the promises of every event store. */
+export const guarantees: Guarantees = { durable: false, shared: false }
 
 /** An event store in memory, a new one wherever the layer is built. */
 export const layer: Layer.Layer<EventStore.EventStore> = EventStore.layer(make)

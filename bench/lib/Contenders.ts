@@ -1,4 +1,6 @@
 import { existsSync, rmSync } from "node:fs"
+import type { EventStore } from "dunnock/EventStore"
+import type { Layer } from "effect/Layer"
 import type { File, Store } from "./Store.ts"
 import { check, type Measure } from "./Workload.ts"
 
@@ -11,9 +13,34 @@ export type OpenSqlite = (file: File) => Promise<Store>
 /** Contenders by name. */
 export type Contenders<Open> = Readonly<Record<string, Open>>
 
+interface Options {
+  /** Interpret schemas, where dunnock runs with Effect's compiler for them. */
+  readonly interpreted?: boolean
+  /** Keep no state between commands, so that each of them loads its cart, as with the other contenders. */
+  readonly uncached?: boolean
+}
+
+const dunnock = async <E>(
+  layer: Layer<EventStore, E>,
+  { interpreted, uncached }: Options,
+): Promise<Store> => {
+  // Before the first schema is made, which is when the contender is imported.
+  if (interpreted !== true) await import("effect/schema/SchemaJITCompiler/enable")
+  const { open } = await import("../contender/dunnock.ts")
+  return open(layer, uncached === true ? { cache: 0 } : {})
+}
+
+const dunnockMemory = (options: Options = {}): OpenMemory => async () =>
+  dunnock((await import("dunnock/memory")).layer, options)
+
+const dunnockSqlite = (options: Options = {}): OpenSqlite => async (file) =>
+  dunnock((await import("dunnock/sqlite")).layer(file), options)
+
 /** The stores in memory. */
 export const memory: Contenders<OpenMemory> = {
   "raw": async () => (await import("../contender/rawMemory.ts")).open(),
+  "dunnock": dunnockMemory(),
+  "dunnock, no JIT": dunnockMemory({ interpreted: true }),
   "@event-driven-io/emmett": async () => (await import("../contender/emmett.ts")).open(),
   "@castore/core": async () => (await import("../contender/castore.ts")).open(),
 }
@@ -21,12 +48,23 @@ export const memory: Contenders<OpenMemory> = {
 /** The stores on SQLite. */
 export const sqlite: Contenders<OpenSqlite> = {
   "raw": async (file) => (await import("../contender/rawSqlite.ts")).open(file),
+  "dunnock": dunnockSqlite(),
+  "dunnock, no JIT": dunnockSqlite({ interpreted: true }),
   "@event-driven-io/emmett-sqlite": async (file) => (await import("../contender/emmettSqlite.ts")).open(file),
 }
 
-/** The stores on SQLite for several callers, which can share a transaction. */
-export const sqliteShared: Contenders<OpenSqlite> = {
-  ...sqlite,
+/** More of them for commands: dunnock without the states that it remembers. */
+export const uncachedMemory: Contenders<OpenMemory> = {
+  "dunnock, no cache": dunnockMemory({ uncached: true }),
+}
+
+/** The same on SQLite. */
+export const uncachedSqlite: Contenders<OpenSqlite> = {
+  "dunnock, no cache": dunnockSqlite({ uncached: true }),
+}
+
+/** For several callers: their commands share transactions. */
+export const groupedSqlite: Contenders<OpenSqlite> = {
   "raw group commit": async (file) => (await import("../contender/rawSqlite.ts")).openGrouped(file),
 }
 

@@ -64,41 +64,34 @@ const measure = async (store: Store, callers: number, width: number, ms: number)
 
 const width = ({ quick }: Settings): number => quick ? 300 : 1000
 
+const memory = { ...Contenders.memory, ...Contenders.uncachedMemory }
+
 const inMemory = (callers: number): Case => ({
   name: `memory c=${callers}`,
   unit: "opsPerSec",
   repetitions: 3,
   contenders: Contenders.measured(
-    Contenders.memory,
-    (open) => async (settings) =>
-      measure(
-        await open(),
-        callers,
-        width(settings),
-        settings.quick ? 150 : 600,
-      ),
+    memory,
+    (open) => async (settings) => measure(await open(), callers, width(settings), settings.quick ? 150 : 600),
   ),
 })
+
+const one = { ...Contenders.sqlite, ...Contenders.uncachedSqlite }
+const several = { ...one, ...Contenders.groupedSqlite }
 
 const onSqlite = (synchronous: "NORMAL" | "FULL", callers: number): Case => ({
   name: `sqlite ${synchronous} c=${callers}`,
   unit: "opsPerSec",
   repetitions: 3,
-  contenders: Contenders.measured(
-    callers === 1 ? Contenders.sqlite : Contenders.sqliteShared,
-    (open) => async (settings) => {
-      const filename = Contenders.fileIn(
-        settings.folder,
-        `command-${process.pid}`,
-      )
-      try {
-        const store = await open({ filename, synchronous })
-        return await measure(store, callers, width(settings), settings.quick ? 250 : 1500)
-      } finally {
-        Contenders.remove(filename)
-      }
-    },
-  ),
+  contenders: Contenders.measured(callers === 1 ? one : several, (open) => async (settings) => {
+    const filename = Contenders.fileIn(settings.folder, `command-${process.pid}`)
+    try {
+      const store = await open({ filename, synchronous })
+      return await measure(store, callers, width(settings), settings.quick ? 250 : 1500)
+    } finally {
+      Contenders.remove(filename)
+    }
+  }),
 })
 
 const callers = [1, 32, 128]

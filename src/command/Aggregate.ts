@@ -47,7 +47,7 @@ import * as Fold from "./Fold.ts"
 export type { Receipt } from "../event/EventStoreDriver.ts"
 
 /** A command: an Effect `Rpc` with a payload and, where it can be refused, an error. */
-export type Command = Rpc.Rpc<string, Schema.Top, Schema.Void, Schema.Top>
+export type Command = Rpc.Rpc<any, any, Schema.Void, any>
 
 /** What to know of an aggregate's definition. */
 export interface Options<State, D extends Event.Definitions, Commands extends ReadonlyArray<Command>> {

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
+import { isIssue, makeFormatterDefault } from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import * as Semaphore from "effect/Semaphore"
 import * as Tracer from "effect/Tracer"
@@ -24,7 +25,7 @@ interface Options<Name extends string, State, E> extends LayerOptions {
 }
 
 /** A command with its handler, ready to be carried out. */
-interface Runner<State, E> {
+interface Runner<E> {
   /** The payload made whole, or an error thrown. */
   readonly make: (payload: unknown) => unknown
   readonly resolve: ((input: object) => Effect.Effect<unknown, unknown, any>) | undefined
@@ -32,12 +33,12 @@ interface Runner<State, E> {
 }
 
 /** One command on its way. */
-interface Call<State, E> {
+interface Call<E> {
   readonly id: string
   readonly tag: string
   readonly input: object
   readonly key: string | undefined
-  readonly decide: Runner<State, E>["decide"]
+  readonly decide: Runner<E>["decide"]
 }
 
 /** Another writer came first. */
@@ -58,13 +59,13 @@ export const make: <Name extends string, State, E>(
   const context = yield* Effect.context<any>()
   const cache = makeCache<Loaded<State>>(capacity)
   const locks = makeLocks()
-  const runners = new Map(options.commands.map((command) => [command._tag, makeRunner<State, E>(command, options.handlers[command._tag])]))
+  const runners = new Map(options.commands.map((command) => [command._tag, makeRunner<E>(command, options.handlers[command._tag])]))
 
   const load = (id: string, warm: Loaded<State> | undefined) =>
     warm === undefined ? Fold.load(fold, store, id) : Fold.catchUp(fold, store, id, warm)
 
   /** Decides from a state and appends. `verified` says that the state is known to be the newest. */
-  const decide = (call: Call<State, E>, loaded: Loaded<State>, verified: boolean): Effect.Effect<Receipt, unknown> => {
+  const decide = (call: Call<E>, loaded: Loaded<State>, verified: boolean): Effect.Effect<Receipt, unknown> => {
     const decision = call.decide({ ...call.input, state: loaded.state, revision: loaded.revision })
     return Effect.isEffect(decision)
       ? Effect.flatMap(Effect.exit(decision), (exit) => conclude(call, loaded, verified, exit))
@@ -72,7 +73,7 @@ export const make: <Name extends string, State, E>(
   }
 
   const conclude = (
-    call: Call<State, E>,
+    call: Call<E>,
     loaded: Loaded<State>,
     verified: boolean,
     decided: Exit.Exit<ReadonlyArray<E>, unknown>
@@ -91,7 +92,7 @@ export const make: <Name extends string, State, E>(
     return Effect.succeed({ stream: fold.stream(call.id), revision: loaded.revision, position: loaded.position })
   }
 
-  const append = (call: Call<State, E>, loaded: Loaded<State>, decided: ReadonlyArray<E>) =>
+  const append = (call: Call<E>, loaded: Loaded<State>, decided: ReadonlyArray<E>) =>
     Effect.withFiber<Receipt, unknown>((fiber) => {
       const stream = fold.stream(call.id)
       const metadata = EventStore.metadataText(
@@ -137,7 +138,7 @@ export const make: <Name extends string, State, E>(
       ))
   }
 
-  const attempt = (call: Call<State, E>, again: boolean): Effect.Effect<Receipt, unknown> =>
+  const attempt = (call: Call<E>, again: boolean): Effect.Effect<Receipt, unknown> =>
     Effect.suspend(() => {
       const warm = cache.get(call.id)
       const run = warm !== undefined && !again
@@ -151,7 +152,7 @@ export const make: <Name extends string, State, E>(
         : Effect.flatMap(earlier(call.id, call.key), (receipt) => receipt === undefined ? run : Effect.succeed(receipt))
     })
 
-  const carryOut = (call: Call<State, E>): Effect.Effect<Receipt, unknown> =>
+  const carryOut = (call: Call<E>): Effect.Effect<Receipt, unknown> =>
     Effect.catchIf(attempt(call, false), isConflicted, () => {
       let attempts = 1
       return Effect.suspend(() => {
@@ -207,13 +208,16 @@ const isConflicted = (error: unknown): boolean => error === conflicted
 /** The id of the i-th event of the command with this key: a repeat of the command makes the same ids. */
 const keyedId = (stream: string, key: string, i: number): string => `${key.length}:${key}@${stream}#${i}`
 
-const makeRunner = <State, E>(command: Command, handler: any): Runner<State, E> => ({
-  make: SchemaParser.make(command.payloadSchema) as Runner<State, E>["make"],
+const makeRunner = <E>(command: Command, handler: any): Runner<E> => ({
+  make: SchemaParser.make(command.payloadSchema) as Runner<E>["make"],
   resolve: handler.resolve,
   decide: handler.resolve === undefined ? handler : handler.decide
 })
 
-const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+const formatIssue = makeFormatterDefault()
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? isIssue(error.cause) ? formatIssue(error.cause) : error.message : String(error)
 
 /** A map of at most `capacity` entries, from which the least recently used is dropped. */
 const makeCache = <A>(capacity: number) => {

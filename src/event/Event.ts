@@ -22,7 +22,7 @@
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { defaultFormatter, type Issue } from "effect/SchemaIssue"
+import { type Issue, makeFormatterDefault } from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import type * as Types from "effect/Types"
 import type { Metadata } from "./Metadata.ts"
@@ -185,6 +185,8 @@ export interface Encoded {
   readonly tags: ReadonlyArray<string>
 }
 
+const formatIssue = makeFormatterDefault()
+
 const noTags: ReadonlyArray<string> = []
 
 /** Encodes an event value, or says what is wrong with it. */
@@ -194,7 +196,7 @@ export const encode = <E>(self: Set<E>, event: E): Result.Result<Encoded, string
   if (codec === undefined) return Result.fail(`unknown event type ${JSON.stringify(type)}; known are ${self.types.join(", ")}`)
   try {
     const encoded = codec.encode(event)
-    if (Result.isFailure(encoded)) return Result.fail(`event "${type}": ${defaultFormatter(encoded.failure)}`)
+    if (Result.isFailure(encoded)) return Result.fail(`event "${type}": ${formatIssue(encoded.failure)}`)
     return Result.succeed({
       type: type as string,
       version: codec.version,
@@ -218,7 +220,7 @@ export const decode = <E>(
   if (decode === undefined) return Result.fail(`unknown version; the newest known is ${codec.version}`)
   try {
     const decoded = decode(JSON.parse(stored.data))
-    if (Result.isFailure(decoded)) return Result.fail(defaultFormatter(decoded.failure))
+    if (Result.isFailure(decoded)) return Result.fail(formatIssue(decoded.failure))
     // The object was made by the line above: nobody else holds it.
     const event = decoded.success as { _tag: string }
     event._tag = stored.type

@@ -105,7 +105,7 @@ export interface EventStore {
    */
   readonly append: <E>(
     events: Event.Set<E>,
-    writes: ReadonlyArray<Write<E>>,
+    writes: ReadonlyArray<Write<NoInfer<E>>>,
     options?: { readonly condition?: { readonly query: Query | ReadonlyArray<Query>; readonly after: number } }
   ) => Effect.Effect<ReadonlyArray<Receipt>, EventStoreError>
   /** Appends encoded events: the same as `append`, for those who encode by themselves. */
@@ -218,7 +218,7 @@ export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never,
             Effect.suspend(() => {
               const wait = committed()
               return Effect.flatMap(driver.readLog({ after, limit: pageSize, queries }), ({ events, upTo }) =>
-                Effect.as(events.length > 0 ? Effect.void : Effect.raceFirst(wait, driver.changed), [
+                Effect.as(upTo > after ? Effect.void : Effect.raceFirst(wait, driver.changed), [
                   [events],
                   Option.some(upTo)
                 ] as const))

@@ -86,7 +86,8 @@ export interface LogPage {
   readonly events: ReadonlyArray<StoredEvent>
   /**
    * Every matching event up to this position has been given, and none will ever be added there: reading goes on after
-   * it. It is at least the asked `after`.
+   * it. It is the asked `after` when there is nothing more, and greater otherwise, even if no event on the way matched:
+   * a driver may end a page early.
    */
   readonly upTo: number
 }
@@ -159,8 +160,8 @@ export interface Facts {
   readonly revision: (stream: string) => number
   /** Where the event with an id is, if there is one. */
   readonly byId: (id: string) => EventPlace | undefined
-  /** The first event in the store after the condition's position that matches it. */
-  readonly firstMatch: (
+  /** An event in the store after the condition's position that matches it. */
+  readonly match: (
     condition: NonNullable<Append["condition"]>
   ) => { readonly position: number; readonly stream: string; readonly type: string } | undefined
   /** Now, in milliseconds since 1970 UTC. */
@@ -193,7 +194,7 @@ export const plan = (
     }
     if (append.condition !== undefined) {
       const { after, queries } = append.condition
-      const found = facts.firstMatch(append.condition) ??
+      const found = facts.match(append.condition) ??
         events.find((event) => event.position > after && matches(queries, event))
       if (found !== undefined) {
         const { position, stream, type } = found

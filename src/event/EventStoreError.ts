@@ -58,7 +58,7 @@ const ConditionFailedBase: ErrorClass<ConditionFailed, "ConditionFailed", {
 })
 
 /**
- * An event matching the append condition exists after the given position; nothing was written. Names the first such
+ * An event matching the append condition exists after the given position; nothing was written. Names one such
  * event. Read the events of the condition again and decide again.
  */
 export class ConditionFailed extends ConditionFailedBase {

@@ -19,7 +19,7 @@ export const run = (command: ReadonlyArray<string>, cwd: string): Outcome => {
   const { error, status, stdout, stderr } = spawnSync(program, args, {
     cwd,
     encoding: "utf8",
-    timeout: 60_000,
+    timeout: 60_000
   })
   return { ok: status === 0, stdout: stdout ?? "", stderr: `${stderr ?? ""}${error ?? ""}` }
 }

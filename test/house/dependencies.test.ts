@@ -9,9 +9,9 @@ import { type House, type Source, violations } from "./dependencies.ts"
 
 const house: House = {
   entries: new Map(
-    Object.entries(deno.exports).map(([key, file]) => [key.replace(".", "dunnock"), file.replace("./", "")]),
+    Object.entries(deno.exports).map(([key, file]) => [key.replace(".", "dunnock"), file.replace("./", "")])
   ),
-  drivers: new Set(Object.keys(npm.peerDependencies).filter((name) => name !== "effect")),
+  drivers: new Set(Object.keys(npm.peerDependencies).filter((name) => name !== "effect"))
 }
 
 const read = (root: string): ReadonlyArray<Source> =>
@@ -62,11 +62,11 @@ describe("a planted import is found:", () => {
     ["example → src", "examples/bank/main.ts", "../../src/event/Event.ts"],
     ["example → another example", "examples/bank/main.ts", "../shop/main.ts"],
     ["example → package", "examples/bank/main.ts", "lodash"],
-    ["example → undeclared entry", "examples/bank/main.ts", "dunnock/internal"],
+    ["example → undeclared entry", "examples/bank/main.ts", "dunnock/internal"]
   ]
   test.each([...wrong])("%s", (_, path, specifier) => {
     expect(planted(path, `\nimport * as X from "${specifier}"\nX\n`)).toEqual([
-      `${path}:2 must not import "${specifier}"`,
+      `${path}:2 must not import "${specifier}"`
     ])
   })
 
@@ -76,7 +76,7 @@ describe("a planted import is found:", () => {
     ["re-export", `export { x } from "redis"`],
     ["re-export of all", `export * from "redis"`],
     ["dynamic import", `const redis = await import("redis")`],
-    ["import type expression", `type Redis = import("redis").Redis`],
+    ["import type expression", `type Redis = import("redis").Redis`]
   ])("%s", (_, code) => {
     expect(planted("src/event/Event.ts", code)).toEqual([`src/event/Event.ts:1 must not import "redis"`])
   })
@@ -89,11 +89,14 @@ describe("a planted runtime global is found:", () => {
     ["Deno", "export const x = Deno.version"],
     ["Buffer", "export const x = (b: Buffer) => b"],
     ["globalThis", "export const x = globalThis"],
+    ["globalThis", `export const x = globalThis["fetch"]`],
+    ["fetch", "export const x = globalThis.fetch"],
+    ["Buffer", "export const x = (b: globalThis.Buffer) => b"],
     ["setTimeout", "setTimeout(() => {}, 1)"],
     ["fetch", "export const x = { fetch }"],
     ["crypto", "export const x = `${crypto.randomUUID()}`"],
     ["console", "console.log(1)"],
-    ["import.meta", "export const x = import.meta.url"],
+    ["import.meta", "export const x = import.meta.url"]
   ])("%s", (name, code) => {
     expect(planted("src/event/Event.ts", code)).toEqual([`src/event/Event.ts:1 must not use ${name}`])
   })
@@ -115,15 +118,20 @@ describe("what is allowed passes:", () => {
     [
       "example → dunnock, effect, Node",
       "examples/bank/main.ts",
-      `import "dunnock/sqlite"; import "effect"; import "node:fs"`,
+      `import "dunnock/sqlite"; import "effect"; import "node:fs"`
     ],
     ["example → own file", "examples/bank/main.ts", `import { x } from "./account.ts"`],
     [
       "members named like globals",
       "src/event/Event.ts",
-      "export const x = (y: { fetch(): void }) => y.fetch",
+      "export const x = (y: { fetch(): void }) => y.fetch"
     ],
-    ["comments", "src/event/Event.ts", `// process.env, import "redis"`],
+    [
+      "globals of the language",
+      "src/event/Event.ts",
+      "export const x: globalThis.Set<1> = new globalThis.Set()"
+    ],
+    ["comments", "src/event/Event.ts", `// process.env, import "redis"`]
   ])("%s", (_, path, code) => {
     expect(planted(path, code, redis)).toEqual([])
   })

@@ -31,7 +31,7 @@ const runtimeGlobals: ReadonlySet<string> = new Set(
     "process Bun Deno Buffer global globalThis window navigator require __dirname __filename " +
     "console performance crypto fetch XMLHttpRequest WebSocket EventSource localStorage sessionStorage caches " +
     "setTimeout setInterval setImmediate clearTimeout clearInterval clearImmediate"
-  ).split(" "),
+  ).split(" ")
 )
 
 /** One line a violation, `path:line message`, in the order of the sources. */
@@ -68,7 +68,7 @@ const rules: Record<string, Rule> = {
     const file = target(from, specifier)
     if (file !== undefined) return file.startsWith(`${folder(from)}/`)
     return entries.has(specifier) || packageOf(specifier) === "effect" || specifier.startsWith("node:")
-  },
+  }
 }
 
 /** The file a relative specifier means, from the root; undefined for a package. */
@@ -103,7 +103,7 @@ const references = ({ path, text }: Source): { imports: Array<Reference>; global
   const globals: Array<Reference> = []
   const at = (node: Node, name: string): Reference => ({
     name,
-    line: text.slice(0, node.start).split("\n").length,
+    line: text.slice(0, node.start).split("\n").length
   })
   const visit = (node: Node): void => {
     const source = importSource(node)
@@ -131,9 +131,19 @@ const importSource = (node: Node): string | undefined => {
 }
 
 /** Identifiers that are names of members, not references: `.fetch`, `{ fetch: … }`, `Type.fetch`. */
-const isNameOnly = (node: Node, key: string): boolean =>
-  (key === "property" || key === "key") && node["computed"] !== true ||
-  node.type === "MetaProperty" ||
-  node.type === "TSQualifiedName" && key === "right" ||
-  node.type === "ImportSpecifier" && key === "imported" ||
-  node.type === "ExportSpecifier" && key === "exported"
+const isNameOnly = (node: Node, key: string): boolean => {
+  // of `globalThis.Set` only `Set` counts
+  if (isGlobalThisMember(node)) return key === "object" || key === "left"
+  return (key === "property" || key === "key") && node["computed"] !== true ||
+    node.type === "MetaProperty" ||
+    node.type === "TSQualifiedName" && key === "right" ||
+    node.type === "ImportSpecifier" && key === "imported" ||
+    node.type === "ExportSpecifier" && key === "exported"
+}
+
+/** `globalThis.x`, as a value or a type. */
+const isGlobalThisMember = (node: Node): boolean => {
+  const owner = node["object"] ?? node["left"]
+  return isNode(owner) && owner["name"] === "globalThis" &&
+    (node.type === "MemberExpression" && node["computed"] !== true || node.type === "TSQualifiedName")
+}

@@ -76,8 +76,8 @@ const compile = (): ReadonlyMap<string, string> => {
     JSON.stringify({
       extends: "../../tsconfig.json",
       compilerOptions: { noUnusedLocals: false, noUnusedParameters: false },
-      include: ["."],
-    }),
+      include: ["."]
+    })
   )
   const errors = new Map<string, string>()
   const { ok, stdout, stderr } = run(["tsc", "--pretty", "false", "--project", scratch], root)

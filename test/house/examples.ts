@@ -11,7 +11,7 @@ import { type Check, difference, inEmptyFolder, report, root, run } from "./chec
 const runtimes: Record<string, ReadonlyArray<string>> = {
   bun: ["bun"],
   deno: ["deno", "run", "--quiet", "--allow-all", "--config", join(root, "deno.json")],
-  node: ["node"],
+  node: ["node"]
 }
 
 const checks = function* (): Iterable<Check> {

@@ -42,6 +42,6 @@ test("examples and tests find the exports by name under Deno", () => {
 
 test("examples and tests find the exports by name under Bun and tsc", () => {
   expect<object>(tsconfig.compilerOptions.paths).toEqual(
-    Object.fromEntries(exports.map(([key, file]) => [importName(key), [file]])),
+    Object.fromEntries(exports.map(([key, file]) => [importName(key), [file]]))
   )
 })

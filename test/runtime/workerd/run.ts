@@ -8,6 +8,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Readable } from "node:stream"
 import { report, root } from "../../house/check.ts"
+import type { Outcome } from "./worker.ts"
 
 const folder = join(root, ".cache/workerd")
 
@@ -28,14 +29,14 @@ await build({
   bundle: true,
   format: "esm",
   conditions: ["workerd", "worker"],
-  logLevel: "warning",
+  logLevel: "warning"
 })
 mkdirSync(folder, { recursive: true })
 writeFileSync(join(folder, "config.capnp"), config)
 
 // workerd writes the port it listens on as a line of JSON to file descriptor 3.
 const workerd = spawn("workerd", ["serve", "--control-fd=3", join(folder, "config.capnp")], {
-  stdio: ["ignore", "inherit", "inherit", "pipe"],
+  stdio: ["ignore", "inherit", "inherit", "pipe"]
 })
 try {
   const port = await new Promise<number>((resolve, reject) => {
@@ -46,7 +47,7 @@ try {
   })
   const answer = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(60_000) })
   if (!answer.ok) throw new Error(await answer.text())
-  const outcomes = (await answer.json()) as ReadonlyArray<{ name: string; failure?: string }>
+  const outcomes = (await answer.json()) as ReadonlyArray<Outcome>
   report(outcomes.map(({ failure, name }) => [name, failure]))
 } finally {
   workerd.kill()

@@ -1,0 +1,169 @@
+// What the SQL event stores share: the names of their tables and columns, the statements that read, and how rows become
+// events. An adapter adds its way to run statements, and its append.
+import * as Effect from "effect/Effect"
+import type { EventStoreDriver, Query, Snapshot, StoredEvent } from "../../src/event/EventStoreDriver.ts"
+import type { EventStoreError } from "../../src/event/EventStoreError.ts"
+
+/** How a database differs from the others. */
+export interface Dialect {
+  /** The n-th parameter of a statement, from 1 on. */
+  readonly parameter: (n: number) => string
+  /** A condition that holds if the expression is in a list, which is passed as one parameter. */
+  readonly inList: (expression: string, parameter: string) => string
+  /** The list as it is passed. */
+  readonly list: (values: ReadonlyArray<string>) => unknown
+  /** Insert a row or replace the one with the same key. */
+  readonly upsert: (table: string, key: string, columns: ReadonlyArray<string>) => string
+}
+
+/** A statement with its parameters. */
+export type Statement = readonly [sql: string, parameters: ReadonlyArray<unknown>]
+
+/** Rows as arrays, in the order of the columns that were asked for. */
+export type Rows = ReadonlyArray<ReadonlyArray<unknown>>
+
+/** The columns of an event, in the order in which {@link toEvent} expects them. */
+export const columns = [
+  "position",
+  "stream",
+  "revision",
+  "id",
+  "type",
+  "version",
+  "data",
+  "metadata",
+  "tags",
+  "recorded_at"
+] as const
+
+const noTags: ReadonlyArray<string> = []
+
+/** The row of an event, in the order of {@link columns}. */
+export const toRow = (event: StoredEvent): ReadonlyArray<unknown> => [
+  event.position,
+  event.stream,
+  event.revision,
+  event.id,
+  event.type,
+  event.version,
+  event.data,
+  event.metadata,
+  event.tags.length === 0 ? "[]" : JSON.stringify(event.tags),
+  event.recordedAt
+]
+
+/** The event of a row. */
+export const toEvent = (row: ReadonlyArray<unknown>): StoredEvent => ({
+  position: row[0] as number,
+  stream: row[1] as string,
+  revision: row[2] as number,
+  id: row[3] as string,
+  type: row[4] as string,
+  version: row[5] as number,
+  data: row[6] as string,
+  metadata: row[7] as string,
+  tags: row[8] === "[]" ? noTags : JSON.parse(row[8] as string),
+  recordedAt: row[9] as number
+})
+
+const select = `select ${columns.join(", ")} from dunnock_events`
+
+/**
+ * How many positions a page of the log looks through at most, so that a search for rare events does not hold the
+ * database for long.
+ */
+const window = 10_000
+
+/** The statements of an event store. */
+export const statements = (dialect: Dialect) => {
+  const p = dialect.parameter
+
+  /** The condition that an event matches one of the queries, its parameters numbered from `next` on. */
+  const matching = (queries: ReadonlyArray<Query>, next: number): Statement => {
+    const parameters: Array<unknown> = []
+    const add = (value: unknown) => p(next - 1 + parameters.push(value))
+    const one = ({ streamPrefix, tags, types }: Query) => {
+      const parts: Array<string> = []
+      if (streamPrefix !== undefined) {
+        parts.push(`substr(stream, 1, ${add([...streamPrefix].length)}) = ${add(streamPrefix)}`)
+      }
+      if (types !== undefined) parts.push(dialect.inList("type", add(dialect.list(types))))
+      for (const tag of tags ?? []) {
+        parts.push(`position in (select position from dunnock_event_tags where tag = ${add(tag)})`)
+      }
+      return parts.length === 0 ? "1 = 1" : parts.join(" and ")
+    }
+    return [queries.length === 0 ? "1 = 1" : queries.map((query) => `(${one(query)})`).join(" or "), parameters]
+  }
+
+  return {
+    head: ["select max(position) from dunnock_events", []] as Statement,
+    find: (id: string): Statement => [`${select} where id = ${p(1)}`, [id]],
+    readStream: ({ direction, from, limit, stream }: Parameters<EventStoreDriver["readStream"]>[0]): Statement =>
+      direction === "forwards"
+        ? [`${select} where stream = ${p(1)} and revision >= ${p(2)} order by revision limit ${p(3)}`, [stream, from, limit]]
+        : [
+          `${select} where stream = ${p(1)} and revision <= ${p(2)} order by revision desc limit ${p(3)}`,
+          [stream, Math.min(from, Number.MAX_SAFE_INTEGER), limit]
+        ],
+    readLog: (after: number, end: number, limit: number, queries: ReadonlyArray<Query>): Statement => {
+      const [condition, parameters] = matching(queries, 3)
+      return [
+        `${select} where position > ${p(1)} and position <= ${p(2)} and (${condition}) order by position limit ${
+          p(3 + parameters.length)
+        }`,
+        [after, end, ...parameters, limit]
+      ]
+    },
+    /** An event after a position that matches: its position, stream and type. */
+    match: ({ after, queries }: { readonly after: number; readonly queries: ReadonlyArray<Query> }): Statement => {
+      const [condition, parameters] = matching(queries, 2)
+      return [
+        `select position, stream, type from dunnock_events where position > ${p(1)} and (${condition}) limit 1`,
+        [after, ...parameters]
+      ]
+    },
+    readSnapshot: (stream: string): Statement => [
+      `select revision, position, fingerprint, state from dunnock_snapshots where stream = ${p(1)}`,
+      [stream]
+    ],
+    writeSnapshot: (stream: string, { fingerprint, position, revision, state }: Snapshot): Statement => [
+      dialect.upsert("dunnock_snapshots", "stream", ["stream", "revision", "position", "fingerprint", "state"]),
+      [stream, revision, position, fingerprint, state]
+    ]
+  }
+}
+
+/** The reading half of a driver, given how a statement is run. */
+export const reading = (
+  dialect: Dialect,
+  run: (statement: Statement) => Effect.Effect<Rows, EventStoreError>
+): Pick<EventStoreDriver, "readStream" | "readLog" | "find" | "head" | "readSnapshot" | "writeSnapshot"> => {
+  const sql = statements(dialect)
+  const head = Effect.map(run(sql.head), ([row]) => (row![0] as number | null) ?? 0)
+  return {
+    head,
+    readStream: (options) => Effect.map(run(sql.readStream(options)), (rows) => rows.map(toEvent)),
+    readLog: ({ after, limit, queries }) =>
+      Effect.flatMap(head, (newest) => {
+        // Tags are looked up, not searched for.
+        const searches = queries.some(({ tags }) => tags === undefined || tags.length === 0)
+        const end = searches ? Math.min(newest, after + window) : newest
+        if (end <= after) return Effect.succeed({ events: [], upTo: after })
+        return Effect.map(run(sql.readLog(after, end, limit, queries)), (rows) => {
+          const events = rows.map(toEvent)
+          return { events, upTo: events.length < limit ? end : events[events.length - 1]!.position }
+        })
+      }),
+    find: (id) => Effect.map(run(sql.find(id)), ([row]) => row && toEvent(row)),
+    readSnapshot: (stream) =>
+      Effect.map(run(sql.readSnapshot(stream)), ([row]) =>
+        row && {
+          revision: row[0] as number,
+          position: row[1] as number,
+          fingerprint: row[2] as string,
+          state: row[3] as string
+        }),
+    writeSnapshot: (stream, snapshot) => Effect.asVoid(run(sql.writeSnapshot(stream, snapshot)))
+  }
+}

@@ -1,0 +1,122 @@
+// The event store on one SQLite file.
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as SqlClient from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { type EventStoreDriver, plan } from "../../src/event/EventStoreDriver.ts"
+import { EventStoreError, OutcomeUnknown, Unavailable } from "../../src/event/EventStoreError.ts"
+import * as EventLog from "../sql/EventLog.ts"
+import { cannotOpen, migrate, type Migrations } from "../sql/migrations.ts"
+import * as SqliteClient from "./SqliteClient.ts"
+
+const migrations: Migrations = [
+  ["events", [
+    `create table dunnock_events (
+      position integer primary key,
+      stream text not null,
+      revision integer not null,
+      id text not null,
+      type text not null,
+      version integer not null,
+      data text not null,
+      metadata text not null,
+      tags text not null,
+      recorded_at integer not null,
+      unique (stream, revision),
+      unique (id)
+    ) strict`,
+    "create index dunnock_events_type on dunnock_events (type, position)",
+    `create table dunnock_event_tags (
+      tag text not null,
+      position integer not null,
+      primary key (tag, position)
+    ) strict, without rowid`,
+    ...["update", "delete"].map((change) =>
+      `create trigger dunnock_events_no_${change} before ${change} on dunnock_events
+      begin select raise(abort, 'dunnock_events is append-only'); end`
+    )
+  ]],
+  ["snapshots", [
+    `create table dunnock_snapshots (
+      stream text primary key not null,
+      revision integer not null,
+      position integer not null,
+      fingerprint text not null,
+      state text not null
+    ) strict`
+  ]]
+]
+
+const dialect: EventLog.Dialect = {
+  parameter: () => "?",
+  inList: (expression, parameter) => `${expression} in (select value from json_each(${parameter}))`,
+  list: (values) => JSON.stringify(values),
+  upsert: (table, _, columns) =>
+    `insert or replace into ${table} (${columns.join(", ")}) values (${columns.map(() => "?").join(", ")})`
+}
+
+const sql = EventLog.statements(dialect)
+const insertEvent = `insert into dunnock_events (${EventLog.columns.join(", ")}) values (${
+  EventLog.columns.map(() => "?").join(", ")
+})`
+const insertTag = "insert or ignore into dunnock_event_tags (tag, position) values (?, ?)"
+const selectHead = "select position, recorded_at from dunnock_events order by position desc limit 1"
+const selectRevision = "select max(revision) from dunnock_events where stream = ?"
+const selectPlace = "select stream, revision, position from dunnock_events where id = ?"
+
+/** Opens, and if need be creates, an event store in a file. */
+export const make = (
+  options: SqliteClient.Options
+): Effect.Effect<EventStoreDriver, EventStoreError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const name = `sqlite ${options.filename}`
+    const opening = Effect.mapError((error: SqlError) => cannotOpen(name, error.reason.message ?? error.message, error))
+    const connection = yield* opening(SqliteClient.connect(options))
+    yield* opening(SqliteClient.make(options)).pipe(
+      Effect.flatMap((client) => Effect.provideService(migrate(name, migrations), SqlClient.SqlClient, client)),
+      Effect.scoped
+    )
+    const failing = Effect.mapError((error: SqlError) => toError(name, error))
+    const run = ([sql, parameters]: EventLog.Statement) => failing(connection.executeValues(sql, parameters))
+
+    const append = (appends: Parameters<EventStoreDriver["append"]>[0], now: number) => {
+      const { values } = connection
+      const [head] = values(selectHead)
+      const { events, outcomes } = plan(appends, {
+        head: { position: (head?.[0] as number) ?? 0, recordedAt: (head?.[1] as number) ?? 0 },
+        revision: (stream) => (values(selectRevision, [stream])[0]![0] as number | null) ?? 0,
+        byId: (id) => {
+          const [row] = values(selectPlace, [id])
+          return row && { stream: row[0] as string, revision: row[1] as number, position: row[2] as number }
+        },
+        match: (condition) => {
+          const [row] = values(...sql.match(condition))
+          return row && { position: row[0] as number, stream: row[1] as string, type: row[2] as string }
+        },
+        now
+      })
+      for (const event of events) {
+        connection.run(insertEvent, EventLog.toRow(event))
+        for (const tag of event.tags) connection.run(insertTag, [tag, event.position])
+      }
+      return outcomes
+    }
+
+    return {
+      name,
+      groupCommit: true,
+      append: (appends) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => failing(connection.transaction(() => append(appends, now)))),
+      changed: Effect.sleep("25 millis"),
+      ...EventLog.reading(dialect, run)
+    }
+  })
+
+const toError = (store: string, error: SqlError): EventStoreError => {
+  const { _tag, message, operation } = error.reason
+  const problem = message ?? error.message
+  // An I/O error while committing leaves open whether the commit record reached the file.
+  const Reason = operation === "commit" && _tag === "ConnectionError" ? OutcomeUnknown : Unavailable
+  return new EventStoreError({ reason: new Reason({ store, problem, cause: error }) })
+}

@@ -1,0 +1,35 @@
+/**
+ * The event store in one SQLite file, on `node:sqlite`: Bun, Deno and Node 22.16 or later alike. Several processes may
+ * have the same file open.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { EventStore } from "dunnock"
+ * import * as Sqlite from "dunnock/sqlite"
+ *
+ * const program = Effect.flatMap(EventStore.EventStore, (store) => store.head).pipe(
+ *   Effect.provide(Sqlite.layer({ filename: "bank.db" }))
+ * )
+ * ```
+ *
+ * @module
+ */
+import type * as Layer from "effect/Layer"
+import * as EventStore from "../../src/event/EventStore.ts"
+import type { EventStoreError } from "../../src/event/EventStoreError.ts"
+import type { Guarantees } from "../../src/testing/Contract.ts"
+import type { Options } from "./SqliteClient.ts"
+import { make } from "./SqliteEventStore.ts"
+
+export type { Options } from "./SqliteClient.ts"
+export { make } from "./SqliteEventStore.ts"
+
+/** What the adapter guarantees beyond the promises of every event store. */
+export const guarantees: Guarantees = { durable: true, shared: true }
+
+/**
+ * An event store in a SQLite file, which is created if it is missing. Fails with the reason `CannotOpen` when the file
+ * is not a database, may not be written, or was written by a newer version.
+ */
+export const layer = (options: Options): Layer.Layer<EventStore.EventStore, EventStoreError> =>
+  EventStore.layer(make(options))

@@ -1,0 +1,121 @@
+/**
+ * An aggregate's commands over Effect's rpc: served over HTTP, WebSocket, a worker or a cluster, and called from afar by
+ * the same client as in process.
+ *
+ * ```ts
+ * import { Effect, Layer, Schema } from "effect"
+ * import { Rpc, RpcClient, RpcServer } from "effect/rpc"
+ * import { Aggregate, AggregateRpc } from "dunnock"
+ *
+ * const Door = Aggregate.make("Door", {
+ *   state: Schema.Boolean,
+ *   initial: false,
+ *   events: { Opened: {} },
+ *   commands: [Rpc.make("Open")],
+ *   evolve: { Opened: () => true }
+ * })
+ *
+ * // the server: needs Door's handlers and a protocol
+ * const Served = RpcServer.layer(AggregateRpc.group(Door)).pipe(Layer.provide(AggregateRpc.layerHandlers(Door)))
+ *
+ * // the client: `Door.client` works as in process, over whatever protocol is provided
+ * const opened = Effect.flatMap(Door.client, (door) => door("front").Open()).pipe(
+ *   Effect.provide(AggregateRpc.layerClient(Door))
+ * )
+ * ```
+ *
+ * @module
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcClient from "effect/rpc/RpcClient"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import * as Schema from "effect/Schema"
+import { EventStoreError, OutcomeUnknown } from "../event/EventStoreError.ts"
+import type { Aggregate, Command, Handler } from "./Aggregate.ts"
+import { AggregateError } from "./AggregateError.ts"
+
+/** The schema of a receipt. */
+export const Receipt: Schema.Struct<{
+  readonly stream: Schema.String
+  readonly revision: Schema.Number
+  readonly position: Schema.Number
+}> = Schema.Struct({ stream: Schema.String, revision: Schema.Number, position: Schema.Number })
+
+/** What is sent to carry out a command: the aggregate's id, the command's payload, and its idempotency key if it has one. */
+export type Payload<P extends Schema.Top> = Schema.Struct<{
+  readonly id: Schema.String
+  readonly command: P
+  readonly idempotencyKey: Schema.optionalKey<Schema.String>
+}>
+
+/** A command as it is served: `Account.Deposit`. */
+export type Served<Name extends string, C> = C extends
+  Rpc.Rpc<infer Tag, infer P, Schema.Void, infer E, infer Middleware, infer Requires> ? Rpc.Rpc<
+    `${Name}.${Tag}`,
+    Payload<P>,
+    typeof Receipt,
+    Schema.Union<readonly [E, typeof AggregateError, typeof EventStoreError]>,
+    Middleware,
+    Requires
+  >
+  : never
+
+/** The commands of an aggregate as a group of rpcs, with the middleware and annotations that the commands have. */
+export const group = <Name extends string, State, E, C extends Command>(
+  self: Aggregate<Name, State, E, C>
+): RpcGroup.RpcGroup<Served<Name, C>> =>
+  RpcGroup.make(...self.commands.map((command) => serve(self.name, command))) as unknown as RpcGroup.RpcGroup<
+    Served<Name, C>
+  >
+
+const serve = (name: string, command: Rpc.AnyWithProps): Rpc.Any => {
+  const rpc = Rpc.make(`${name}.${command._tag}`, {
+    payload: {
+      id: Schema.String,
+      command: command.payloadSchema,
+      idempotencyKey: Schema.optionalKey(Schema.String)
+    },
+    success: Receipt,
+    error: Schema.Union([command.errorSchema, AggregateError, EventStoreError])
+  }).annotateMerge(command.annotations)
+  return [...command.middlewares].reduce<Rpc.Any>((rpc, middleware) => (rpc as typeof Rpc.make.prototype).middleware(middleware), rpc)
+}
+
+/** Serves the commands with the aggregate's handlers: for `RpcServer.layer(AggregateRpc.group(…))`. */
+export const layerHandlers = <Name extends string, State, E, C extends Command>(
+  self: Aggregate<Name, State, E, C>
+): Layer.Layer<Rpc.ToHandler<Served<Name, C>>, never, Handler<Name>> =>
+  group(self).toLayer(
+    Effect.map(self.service, ({ execute }) =>
+      Object.fromEntries(self.commands.map(({ _tag }) => [
+        `${self.name}.${_tag}`,
+        ({ command, id, idempotencyKey }: { id: string; command: unknown; idempotencyKey?: string }) =>
+          execute(id, _tag, command, idempotencyKey === undefined ? {} : { idempotencyKey })
+      ])) as any)
+  ) as any
+
+/**
+ * Carries out the commands on a server elsewhere. When the connection fails, the command fails with an
+ * `EventStoreError` of the reason `OutcomeUnknown`: it may have been carried out. Send it with an idempotency key to be
+ * able to repeat it.
+ */
+export const layerClient = <Name extends string, State, E, C extends Command>(
+  self: Aggregate<Name, State, E, C>
+): Layer.Layer<Handler<Name>, never, RpcClient.Protocol | Rpc.MiddlewareClient<Served<Name, C>>> =>
+  Layer.effect(
+    self.service,
+    Effect.map(RpcClient.make(group(self), { flatten: true }), (send: any): Handler<Name> => ({
+      name: self.name,
+      execute: (id, tag, command, options = {}) =>
+        Effect.catchTag(
+          send(`${self.name}.${tag}`, { id, command, ...options }) as Effect.Effect<any, { readonly _tag: string }>,
+          "RpcClientError",
+          (error: any) =>
+            Effect.fail(
+              new EventStoreError({ reason: new OutcomeUnknown({ store: "rpc", problem: error.message, cause: error }) })
+            )
+        )
+    }))
+  )

@@ -1,0 +1,30 @@
+/** A program that has nothing beside it but the packed package and effect. */
+import { Aggregate } from "dunnock"
+import * as Memory from "dunnock/memory"
+import * as Sqlite from "dunnock/sqlite"
+import { Effect, Layer, Schema } from "effect"
+import { Rpc } from "effect/rpc"
+
+const Counter = Aggregate.make("Counter", {
+  state: Schema.Int,
+  initial: 0,
+  events: { Increased: { by: Schema.Int } },
+  commands: [Rpc.make("Increase", { payload: { by: Schema.Int } })],
+  evolve: { Increased: (count, { by }) => count + by }
+})
+
+const CounterLive = Counter.toLayer({
+  Increase: ({ command }) => [{ _tag: "Increased", by: command.by }]
+})
+
+const program = Effect.gen(function* () {
+  const counter = (yield* Counter.client)("c-1")
+  yield* counter.Increase({ by: 2 })
+  yield* counter.Increase({ by: 40 })
+  return (yield* Counter.state("c-1")).state
+})
+
+for (const store of [Memory.layer, Sqlite.layer({ filename: "consumer.db" })]) {
+  const total = await Effect.runPromise(program.pipe(Effect.provide(Layer.provideMerge(CounterLive, store))))
+  if (total !== 42) throw new Error(`expected 42, got ${total}`)
+}
