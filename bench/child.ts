@@ -24,7 +24,7 @@ try {
   const measure = found?.contenders[contender]
   if (measure === undefined) {
     throw new Error(
-      `no contender "${contender}" in case "${name}" of "${workload}"`,
+      `no contender "${contender}" in case "${name}" of "${workload}"`
     )
   }
   finish(await measure(JSON.parse(settings) as Settings))

@@ -29,7 +29,7 @@ const select = (cases: ReadonlyArray<Case>, only: string | undefined): ReadonlyA
 const run = async (workload: string, subject: Case, settings: Settings) => {
   const entries = Object.keys(subject.contenders).map((contender) => ({
     contender,
-    outcomes: new Array<Outcome>(),
+    outcomes: new Array<Outcome>()
   }))
   for (let repetition = 0; repetition < (settings.quick ? 1 : subject.repetitions); repetition++) {
     for (const { contender, outcomes } of rotate(entries, repetition)) {
@@ -46,8 +46,8 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
-    only: { type: "string" },
-  },
+    only: { type: "string" }
+  }
 })
 
 const [workload = ""] = positionals
@@ -64,14 +64,14 @@ if (cases.length === 0) {
 
 Peers.install()
 const folder = mkdtempSync(
-  `${process.env["BENCH_DATA"] ?? tmpdir()}/dunnock-bench-`,
+  `${process.env["BENCH_DATA"] ?? tmpdir()}/dunnock-bench-`
 )
 let failed = false
 try {
   for (const subject of cases) {
     const results = await run(workload, subject, {
       quick: values.quick,
-      folder,
+      folder
     })
     if (values.json) {
       for (const result of results) {

@@ -13,6 +13,7 @@
  * @module
  */
 import * as Clock from "effect/Clock"
+import { uuidV4Unsafe } from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as EventStore from "../../src/event/EventStore.ts"
@@ -21,6 +22,7 @@ import {
   type LogPage,
   matches,
   plan,
+  positionOf,
   type Snapshot,
   type StoredEvent
 } from "../../src/event/EventStoreDriver.ts"
@@ -33,6 +35,11 @@ export const make: Effect.Effect<EventStoreDriver> = Effect.sync(() => {
   const ids = new Map<string, StoredEvent>()
   const snapshots = new Map<string, Snapshot>()
   const none: ReadonlyArray<StoredEvent> = []
+  const store = uuidV4Unsafe()
+  const find = (id: string) => {
+    const position = positionOf(store, id)
+    return position === undefined ? ids.get(id) : log[position - 1]
+  }
 
   return {
     name: "memory",
@@ -42,13 +49,14 @@ export const make: Effect.Effect<EventStoreDriver> = Effect.sync(() => {
         const { events, outcomes } = plan(appends, {
           head: log.length === 0 ? { position: 0, recordedAt: 0 } : log[log.length - 1]!,
           revision: (stream) => streams.get(stream)?.length ?? 0,
-          byId: (id) => ids.get(id),
+          store,
+          byId: find,
           match: ({ after, queries }) => log.slice(after).find((event) => matches(queries, event)),
           now
         })
         for (const event of events) {
           log.push(event)
-          ids.set(event.id, event)
+          if (positionOf(store, event.id) === undefined) ids.set(event.id, event)
           const stream = streams.get(event.stream)
           if (stream === undefined) streams.set(event.stream, [event])
           else stream.push(event)
@@ -73,7 +81,7 @@ export const make: Effect.Effect<EventStoreDriver> = Effect.sync(() => {
         }
         return { events, upTo }
       }),
-    find: (id) => Effect.sync(() => ids.get(id)),
+    find: (id) => Effect.sync(() => find(id)),
     head: Effect.sync(() => log.length),
     changed: Effect.never,
     readSnapshot: (stream) => Effect.sync(() => snapshots.get(stream)),

@@ -1,7 +1,14 @@
 // What the SQL event stores share: the names of their tables and columns, the statements that read, and how rows become
 // events. An adapter adds its way to run statements, and its append.
 import * as Effect from "effect/Effect"
-import type { EventStoreDriver, Query, Snapshot, StoredEvent } from "../../src/event/EventStoreDriver.ts"
+import {
+  type EventStoreDriver,
+  givenId,
+  positionOf,
+  type Query,
+  type Snapshot,
+  type StoredEvent
+} from "../../src/event/EventStoreDriver.ts"
 import type { EventStoreError } from "../../src/event/EventStoreError.ts"
 
 /** How a database differs from the others. */
@@ -38,12 +45,12 @@ export const columns = [
 
 const noTags: ReadonlyArray<string> = []
 
-/** The row of an event, in the order of {@link columns}. */
-export const toRow = (event: StoredEvent): ReadonlyArray<unknown> => [
+/** The row of an event, in the order of {@link columns}. An id that the store gave is not kept: it can be derived. */
+export const toRow = (store: string, event: StoredEvent): ReadonlyArray<unknown> => [
   event.position,
   event.stream,
   event.revision,
-  event.id,
+  event.id === givenId(store, event.position) ? null : event.id,
   event.type,
   event.version,
   event.data,
@@ -53,11 +60,11 @@ export const toRow = (event: StoredEvent): ReadonlyArray<unknown> => [
 ]
 
 /** The event of a row. */
-export const toEvent = (row: ReadonlyArray<unknown>): StoredEvent => ({
+export const toEvent = (store: string, row: ReadonlyArray<unknown>): StoredEvent => ({
   position: row[0] as number,
   stream: row[1] as string,
   revision: row[2] as number,
-  id: row[3] as string,
+  id: row[3] as string | null ?? givenId(store, row[0] as number),
   type: row[4] as string,
   version: row[5] as number,
   data: row[6] as string,
@@ -75,7 +82,7 @@ const select = `select ${columns.join(", ")} from dunnock_events`
 const window = 10_000
 
 /** The statements of an event store. */
-export const statements = (dialect: Dialect) => {
+export const statements = (dialect: Dialect, store: string) => {
   const p = dialect.parameter
 
   /** The condition that an event matches one of the queries, its parameters numbered from `next` on. */
@@ -98,7 +105,12 @@ export const statements = (dialect: Dialect) => {
 
   return {
     head: ["select max(position) from dunnock_events", []] as Statement,
-    find: (id: string): Statement => [`${select} where id = ${p(1)}`, [id]],
+    find: (id: string): Statement => {
+      const position = positionOf(store, id)
+      return position === undefined
+        ? [`${select} where id = ${p(1)}`, [id]]
+        : [`${select} where position = ${p(1)} and id is null`, [position]]
+    },
     readStream: ({ direction, from, limit, stream }: Parameters<EventStoreDriver["readStream"]>[0]): Statement =>
       direction === "forwards"
         ? [`${select} where stream = ${p(1)} and revision >= ${p(2)} order by revision limit ${p(3)}`, [stream, from, limit]]
@@ -137,13 +149,15 @@ export const statements = (dialect: Dialect) => {
 /** The reading half of a driver, given how a statement is run. */
 export const reading = (
   dialect: Dialect,
+  store: string,
   run: (statement: Statement) => Effect.Effect<Rows, EventStoreError>
 ): Pick<EventStoreDriver, "readStream" | "readLog" | "find" | "head" | "readSnapshot" | "writeSnapshot"> => {
-  const sql = statements(dialect)
+  const sql = statements(dialect, store)
+  const event = (row: ReadonlyArray<unknown>) => toEvent(store, row)
   const head = Effect.map(run(sql.head), ([row]) => (row![0] as number | null) ?? 0)
   return {
     head,
-    readStream: (options) => Effect.map(run(sql.readStream(options)), (rows) => rows.map(toEvent)),
+    readStream: (options) => Effect.map(run(sql.readStream(options)), (rows) => rows.map(event)),
     readLog: ({ after, limit, queries }) =>
       Effect.flatMap(head, (newest) => {
         // Tags are looked up, not searched for.
@@ -151,11 +165,11 @@ export const reading = (
         const end = searches ? Math.min(newest, after + window) : newest
         if (end <= after) return Effect.succeed({ events: [], upTo: after })
         return Effect.map(run(sql.readLog(after, end, limit, queries)), (rows) => {
-          const events = rows.map(toEvent)
+          const events = rows.map(event)
           return { events, upTo: events.length < limit ? end : events[events.length - 1]!.position }
         })
       }),
-    find: (id) => Effect.map(run(sql.find(id)), ([row]) => row && toEvent(row)),
+    find: (id) => Effect.map(run(sql.find(id)), ([row]) => row && event(row)),
     readSnapshot: (stream) =>
       Effect.map(run(sql.readSnapshot(stream)), ([row]) =>
         row && {

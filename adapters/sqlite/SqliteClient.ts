@@ -55,7 +55,7 @@ export interface SqliteConnection extends Connection {
   /** Runs a statement and returns its rows as arrays in column order, which is cheaper than `all`. */
   readonly values: (
     sql: string,
-    params?: ReadonlyArray<unknown>,
+    params?: ReadonlyArray<unknown>
   ) => ReadonlyArray<ReadonlyArray<SqliteStatement.Value>>
   /**
    * `BEGIN IMMEDIATE`, `f`, `COMMIT` in one go, with no other fiber in between. Waits, interruptibly, while another
@@ -85,7 +85,7 @@ const makeWaiting = ({ busyTimeout = "5 seconds", filename }: Options): Waiting 
   const limit = Duration.fromInputUnsafe(busyTimeout)
   const schedule = Schedule.min([Schedule.exponential("1 millis"), Schedule.spaced("50 millis")]).pipe(
     Schedule.jittered,
-    Schedule.upTo({ duration: limit }),
+    Schedule.upTo({ duration: limit })
   )
   return (attempt, mayWait) =>
     Effect.suspend(() => {
@@ -101,7 +101,7 @@ const makeWaiting = ({ busyTimeout = "5 seconds", filename }: Options): Waiting 
       return Effect.retry(next, { schedule, while: mayWait }).pipe(
         Effect.mapError((last) =>
           mayWait(last) ? SqliteError.lockTimeout(last, filename, Duration.format(limit)) : last
-        ),
+        )
       )
     })
 }
@@ -164,7 +164,7 @@ const acquire = <A>(
   waiting: Waiting,
   attempt: () => A,
   mayWait: (error: SqlError) => boolean,
-  release: (opened: A) => void,
+  release: (opened: A) => void
 ): Effect.Effect<A, SqlError, Scope.Scope> =>
   Effect.suspend(() => {
     let undo = () => {}
@@ -180,41 +180,58 @@ const acquire = <A>(
 
 const cacheSize = 256
 
-const makeCache = (db: DatabaseSync): (sql: string) => SqliteStatement.Prepared => {
+/** What can change the columns of a kept statement; Deno 2.9 and Node 22 would use the old ones once more. */
+const changesSchema = /^\s*(?:alter|create|drop|rollback)\b/i
+
+const makeCache = (db: DatabaseSync) => {
   const cache = new Map<string, SqliteStatement.Prepared>()
-  return (sql) => {
+  const fresh = (sql: string): SqliteStatement.Prepared => {
+    if (changesSchema.test(sql)) cache.clear()
+    return SqliteStatement.prepare(db, sql)
+  }
+  const cached = (sql: string): SqliteStatement.Prepared => {
     const hit = cache.get(sql)
     if (hit !== undefined) return hit
-    const prepared = SqliteStatement.prepare(db, sql)
+    const prepared = fresh(sql)
+    if (changesSchema.test(sql)) return prepared
     if (cache.size >= cacheSize) cache.delete(cache.keys().next().value!)
     cache.set(sql, prepared)
     return prepared
   }
+  return { cached, fresh }
 }
 
-const makeTransact = (db: DatabaseSync): <A>(f: () => A) => A => {
+const makeTransactions = (db: DatabaseSync) => {
   const begin = db.prepare("BEGIN IMMEDIATE")
   const commit = db.prepare("COMMIT")
   const rollback = db.prepare("ROLLBACK")
-  const control = (statement: StatementSync, operation: "begin" | "commit"): void => {
+  const control = (statement: StatementSync, operation: "begin" | "commit" | "rollback"): void => {
     try {
       statement.run()
     } catch (cause) {
       throw SqliteError.make(cause, operation)
     }
   }
-  return (f) => {
+  let running = false
+  // After some errors, such as a full disk, SQLite has rolled back already: what follows would commit by itself.
+  const assertOpen = (): void => {
+    if (!running || db.isTransaction) return
+    throw SqliteError.make(new Error("the transaction has ended already, by an earlier error"), "execute")
+  }
+  const transact = <A>(f: () => A): A => {
     control(begin, "begin")
+    running = true
     try {
       const value = f()
+      assertOpen()
       control(commit, "commit")
       return value
-    } catch (error) {
-      // After some errors, such as a full disk, SQLite has done so already.
-      if (db.isTransaction) rollback.run()
-      throw error
+    } finally {
+      running = false
+      if (db.isTransaction) control(rollback, "rollback")
     }
   }
+  return { assertOpen, transact }
 }
 
 type Transform = Parameters<Connection["execute"]>[2]
@@ -239,14 +256,14 @@ const makeStream = (db: DatabaseSync, waiting: Waiting, shared: boolean): Connec
       return acquire(waiting, () => open(sql, params, safe), mayWait, ({ cursor }) => cursor.close())
     }).pipe(
       Effect.map(({ cursor, first }) => Stream.fromPull(Effect.succeed(pullOf(cursor, first, transform)))),
-      Stream.unwrap,
+      Stream.unwrap
     )
 }
 
 const pullOf = (
   cursor: SqliteStatement.Cursor,
   first: ReadonlyArray<SqliteStatement.Row>,
-  transform: Transform,
+  transform: Transform
 ): Effect.Effect<Rows, SqlError | Cause.Done> => {
   let pending: ReadonlyArray<SqliteStatement.Row> | undefined = first
   const next = Effect.suspend(() => {
@@ -268,10 +285,14 @@ interface Opened {
 }
 
 const fromDatabase = (db: DatabaseSync, options: Options, waiting: Waiting): Opened => {
-  const { change, prepare, read } = SqliteStatement
+  const { change, read } = SqliteStatement
   const isTransaction = () => db.isTransaction
-  const cached = makeCache(db)
-  const transact = makeTransact(db)
+  const { cached, fresh } = makeCache(db)
+  const { assertOpen, transact } = makeTransactions(db)
+  const kept = (sql: string): SqliteStatement.Prepared => {
+    assertOpen()
+    return cached(sql)
+  }
 
   // In a transaction nothing is tried again: the snapshot it reads would stay as old as it is.
   const mayWait = (error: SqlError): boolean => SqliteError.isBusy(error) && !db.isTransaction
@@ -282,7 +303,7 @@ const fromDatabase = (db: DatabaseSync, options: Options, waiting: Waiting): Ope
     prepared: SqliteStatement.Prepared,
     params: ReadonlyArray<unknown>,
     safe: boolean,
-    by: Transform,
+    by: Transform
   ) => {
     const found = read(prepared, params, false, safe)
     return by === undefined ? found : by(found)
@@ -296,13 +317,13 @@ const fromDatabase = (db: DatabaseSync, options: Options, waiting: Waiting): Ope
       acquire(waiting, () => openNow(options, setUpReader), SqliteError.isBusy, (reader) => reader.close())
         .pipe(
           Effect.map((reader) => makeStream(reader, waiting, false)(sql, params, by)),
-          Stream.unwrap,
+          Stream.unwrap
         )
 
   const connection: SqliteConnection = {
-    run: (sql, params = []) => change(db, cached(sql), params, false),
-    all: (sql, params = []) => read(cached(sql), params, false, false),
-    values: (sql, params = []) => read(cached(sql), params, true, false),
+    run: (sql, params = []) => change(db, kept(sql), params, false),
+    all: (sql, params = []) => read(kept(sql), params, false, false),
+    values: (sql, params = []) => read(kept(sql), params, true, false),
     transaction: (f) => waiting(() => transact(f), mayBeginAgain),
     execute: (sql, params, by) => effect((safe) => rows(cached(sql), params, safe, by)),
     executeRaw: (sql, params) =>
@@ -312,10 +333,10 @@ const fromDatabase = (db: DatabaseSync, options: Options, waiting: Waiting): Ope
         return hasRows ? read(prepared, params, false, safe) : change(db, prepared, params, safe)
       }),
     executeValues: (sql, params) => effect((safe) => read(cached(sql), params, true, safe)),
-    executeUnprepared: (sql, params, by) => effect((safe) => rows(prepare(db, sql), params, safe, by)),
-    executeValuesUnprepared: (sql, params) => effect((safe) => read(prepare(db, sql), params, true, safe)),
+    executeUnprepared: (sql, params, by) => effect((safe) => rows(fresh(sql), params, safe, by)),
+    executeValuesUnprepared: (sql, params) => effect((safe) => read(fresh(sql), params, true, safe)),
     executeStream: (sql, params, by) =>
-      Stream.suspend(() => (isTransaction() ? streamHere : streamApart ?? streamHere)(sql, params, by)),
+      Stream.suspend(() => (isTransaction() ? streamHere : streamApart ?? streamHere)(sql, params, by))
   }
   return { connection, isTransaction, streamApart }
 }
@@ -346,7 +367,7 @@ export const make = (options: Options): Effect.Effect<SqlClient.SqlClient, SqlEr
     const acquirers = SqlClient.makeSqliteAcquirers({
       connection: Effect.succeed(connection),
       semaphore: yield* Semaphore.make(1),
-      isTransaction,
+      isTransaction
     })
     const reactivity = yield* Effect.serviceOption(Reactivity.Reactivity)
     const client = SqlClient.make({
@@ -360,7 +381,7 @@ export const make = (options: Options): Effect.Effect<SqlClient.SqlClient, SqlEr
       spanAttributes: [["db.system.name", "sqlite"]],
       beginTransaction: "BEGIN IMMEDIATE",
       releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
-      prepareTransactionControls: true,
+      prepareTransactionControls: true
     })
     return yield* Option.isSome(reactivity)
       ? Effect.provideService(client, Reactivity.Reactivity, reactivity.value)

@@ -25,7 +25,7 @@ export const ResultCode = {
   readOnlyFolder: 1544,
   primaryKey: 1555,
   unique: 2067,
-  rowId: 2579,
+  rowId: 2579
 } as const
 
 const messages: ReadonlyArray<readonly [text: string, code: number]> = [
@@ -39,7 +39,7 @@ const messages: ReadonlyArray<readonly [text: string, code: number]> = [
   ["unable to open database", ResultCode.cannotOpen],
   ["UNIQUE constraint failed", ResultCode.unique],
   ["constraint failed", ResultCode.constraint],
-  ["file is not a database", ResultCode.notADatabase],
+  ["file is not a database", ResultCode.notADatabase]
 ]
 
 const textOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
@@ -62,7 +62,7 @@ export const isBusy = (error: unknown): boolean => {
   return code !== undefined && (code & 0xff) === ResultCode.busy && code !== ResultCode.busySnapshot
 }
 
-type Operation = "open" | "prepare" | "execute" | "begin" | "commit"
+type Operation = "open" | "prepare" | "execute" | "begin" | "commit" | "rollback"
 
 /** What a runtime says of a database that was closed, or of a statement of one. */
 const closed = /^database is not open|^statement has been finalized/
@@ -120,8 +120,8 @@ export const lockTimeout = (cause: SqlError.SqlError, filename: string, waited: 
     reason: new SqlError.LockTimeoutError({
       cause: cause.reason.cause,
       message: `"${filename}" is locked by another connection: waited ${waited}`,
-      operation: cause.reason.operation,
-    }),
+      operation: cause.reason.operation
+    })
   })
 
 type Kind = "folder" | "file" | "missing" | "hidden"
@@ -181,7 +181,7 @@ export const opening = (cause: unknown, filename: string): SqlError.SqlError => 
   const message = `cannot open "${filename}": ${reason}`
   return isPermission
     ? new SqlError.SqlError({
-      reason: new SqlError.AuthorizationError({ cause, message, operation: "open" }),
+      reason: new SqlError.AuthorizationError({ cause, message, operation: "open" })
     })
     : make(cause, "open", message)
 }

@@ -4,7 +4,14 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { type EventStoreDriver, plan } from "../../src/event/EventStoreDriver.ts"
+import {
+  type Append,
+  type EventStoreDriver,
+  type Facts,
+  type Outcome,
+  plan,
+  type StoredEvent
+} from "../../src/event/EventStoreDriver.ts"
 import { EventStoreError, OutcomeUnknown, Unavailable } from "../../src/event/EventStoreError.ts"
 import * as EventLog from "../sql/EventLog.ts"
 import { cannotOpen, migrate, type Migrations } from "../sql/migrations.ts"
@@ -16,17 +23,16 @@ const migrations: Migrations = [
       position integer primary key,
       stream text not null,
       revision integer not null,
-      id text not null,
+      id text,
       type text not null,
       version integer not null,
       data text not null,
       metadata text not null,
       tags text not null,
       recorded_at integer not null,
-      unique (stream, revision),
-      unique (id)
+      unique (stream, revision)
     ) strict`,
-    "create index dunnock_events_type on dunnock_events (type, position)",
+    "create unique index dunnock_events_id on dunnock_events (id) where id is not null",
     `create table dunnock_event_tags (
       tag text not null,
       position integer not null,
@@ -36,6 +42,10 @@ const migrations: Migrations = [
       `create trigger dunnock_events_no_${change} before ${change} on dunnock_events
       begin select raise(abort, 'dunnock_events is append-only'); end`
     )
+  ]],
+  ["store", [
+    "create table dunnock_store (id text not null) strict",
+    "insert into dunnock_store select lower(hex(randomblob(16)))"
   ]],
   ["snapshots", [
     `create table dunnock_snapshots (
@@ -56,14 +66,10 @@ const dialect: EventLog.Dialect = {
     `insert or replace into ${table} (${columns.join(", ")}) values (${columns.map(() => "?").join(", ")})`
 }
 
-const sql = EventLog.statements(dialect)
 const insertEvent = `insert into dunnock_events (${EventLog.columns.join(", ")}) values (${
   EventLog.columns.map(() => "?").join(", ")
 })`
 const insertTag = "insert or ignore into dunnock_event_tags (tag, position) values (?, ?)"
-const selectHead = "select position, recorded_at from dunnock_events order by position desc limit 1"
-const selectRevision = "select max(revision) from dunnock_events where stream = ?"
-const selectPlace = "select stream, revision, position from dunnock_events where id = ?"
 
 /** Opens, and if need be creates, an event store in a file. */
 export const make = (
@@ -79,16 +85,19 @@ export const make = (
     )
     const failing = Effect.mapError((error: SqlError) => toError(name, error))
     const run = ([sql, parameters]: EventLog.Statement) => failing(connection.executeValues(sql, parameters))
+    const store = (yield* run(["select id from dunnock_store", []]))[0]![0] as string
+    const sql = EventLog.statements(dialect, store)
+    const heads = makeHeads(connection)
 
-    const append = (appends: Parameters<EventStoreDriver["append"]>[0], now: number) => {
+    const append = (appends: ReadonlyArray<Append>, now: number): ReadonlyArray<Outcome> => {
       const { values } = connection
-      const [head] = values(selectHead)
       const { events, outcomes } = plan(appends, {
-        head: { position: (head?.[0] as number) ?? 0, recordedAt: (head?.[1] as number) ?? 0 },
-        revision: (stream) => (values(selectRevision, [stream])[0]![0] as number | null) ?? 0,
+        store,
+        head: heads.log(),
+        revision: heads.revision,
         byId: (id) => {
-          const [row] = values(selectPlace, [id])
-          return row && { stream: row[0] as string, revision: row[1] as number, position: row[2] as number }
+          const [row] = values(...sql.find(id))
+          return row && EventLog.toEvent(store, row)
         },
         match: (condition) => {
           const [row] = values(...sql.match(condition))
@@ -97,8 +106,9 @@ export const make = (
         now
       })
       for (const event of events) {
-        connection.run(insertEvent, EventLog.toRow(event))
+        connection.run(insertEvent, EventLog.toRow(store, event))
         for (const tag of event.tags) connection.run(insertTag, [tag, event.position])
+        heads.add(event)
       }
       return outcomes
     }
@@ -107,11 +117,51 @@ export const make = (
       name,
       groupCommit: true,
       append: (appends) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => failing(connection.transaction(() => append(appends, now)))),
+        Effect.flatMap(Clock.currentTimeMillis, (now) => connection.transaction(() => append(appends, now))).pipe(
+          Effect.onError(() => Effect.sync(heads.forget)),
+          failing
+        ),
       changed: Effect.sleep("25 millis"),
-      ...EventLog.reading(dialect, run)
+      ...EventLog.reading(dialect, store, run)
     }
   })
+
+/**
+ * The newest event of the log and the revisions of the streams lately written, kept in memory for as long as no other
+ * connection has written to the file. To be asked inside the writing transaction.
+ */
+const makeHeads = ({ values }: SqliteClient.SqliteConnection) => {
+  const capacity = 10_000
+  const revisions = new Map<string, number>()
+  let log: Facts["head"] | undefined
+  let dataVersion: unknown
+  const forget = () => {
+    revisions.clear()
+    log = undefined
+  }
+  return {
+    forget,
+    log: () => {
+      const [[version]] = values("pragma data_version") as [[unknown]]
+      if (version !== dataVersion) forget()
+      dataVersion = version
+      if (log !== undefined) return log
+      const [row] = values("select position, recorded_at from dunnock_events order by position desc limit 1")
+      return log = { position: (row?.[0] as number) ?? 0, recordedAt: (row?.[1] as number) ?? 0 }
+    },
+    revision: (stream: string) => {
+      const known = revisions.get(stream)
+      if (known !== undefined) return known
+      const [row] = values("select max(revision) from dunnock_events where stream = ?", [stream])
+      return (row![0] as number | null) ?? 0
+    },
+    add: (event: StoredEvent) => {
+      if (revisions.size >= capacity) revisions.clear()
+      revisions.set(event.stream, event.revision)
+      log = event
+    }
+  }
+}
 
 const toError = (store: string, error: SqlError): EventStoreError => {
   const { _tag, message, operation } = error.reason

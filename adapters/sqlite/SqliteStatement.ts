@@ -98,7 +98,7 @@ export const read = (
   prepared: Prepared,
   params: ReadonlyArray<unknown>,
   arrays: boolean,
-  safe: boolean,
+  safe: boolean
 ): ReadonlyArray<any> => {
   const bigints = safe || prepared.wide
   try {
@@ -118,7 +118,7 @@ export const change = (
   db: DatabaseSync,
   prepared: Prepared,
   params: ReadonlyArray<unknown>,
-  safe: boolean,
+  safe: boolean
 ): Changes => {
   try {
     setMode(prepared, prepared.arrays, safe)
@@ -152,7 +152,7 @@ const iterate = (
   prepared: Prepared,
   inputs: ReadonlyArray<SQLInputValue>,
   safe: boolean,
-  ended: (count: number) => void,
+  ended: (count: number) => void
 ): Cursor => {
   setMode(prepared, false, true)
   const iterator = prepared.statement.iterate(...inputs)
@@ -193,12 +193,12 @@ const iterateChecked = (
   db: DatabaseSync,
   prepared: Prepared,
   params: ReadonlyArray<unknown>,
-  safe: boolean,
+  safe: boolean
 ): Cursor => {
   let following: StatementSync
   try {
     following = db.prepare(
-      `SELECT * FROM (${prepared.statement.sourceSQL.replace(/;$/, "")}\n) LIMIT 1 OFFSET ?`,
+      `SELECT * FROM (${prepared.statement.sourceSQL.replace(/;$/, "")}\n) LIMIT 1 OFFSET ?`
     )
   } catch {
     return cursorOf(read(prepared, params, false, safe))
@@ -214,7 +214,7 @@ const iterateChecked = (
     close: () => {
       close()
       if (db.isTransaction) db.exec("COMMIT")
-    },
+    }
   }
 }
 
@@ -227,7 +227,7 @@ export const openCursor = (
   sql: string,
   params: ReadonlyArray<unknown>,
   safe: boolean,
-  shared: boolean,
+  shared: boolean
 ): Cursor => {
   // One of its own: another run of a kept statement would end this one.
   const prepared = prepare(db, sql)
@@ -249,5 +249,5 @@ const classified = ({ close, take }: Cursor): Cursor => ({
       throw SqliteError.make(cause, "execute")
     }
   },
-  close,
+  close
 })

@@ -34,7 +34,7 @@ interface Adapter {
 const reducer = (aggregate: Aggregate | undefined, event: Detail): Aggregate => ({
   ...evolve(aggregate ?? empty, event.payload),
   aggregateId: event.aggregateId,
-  version: event.version,
+  version: event.version
 })
 
 const timestamp = "2026-01-01T00:00:00.000Z"
@@ -44,7 +44,7 @@ const detail = (aggregateId: string) => (payload: Item, index: number): Detail =
   version: index + 1,
   type: "ItemAdded",
   timestamp,
-  payload,
+  payload
 })
 
 const isConflict = (error: unknown): boolean =>
@@ -60,7 +60,7 @@ export const open = async (): Promise<Store> => {
     eventStoreId: "carts",
     eventTypes: [new EventType({ type: "ItemAdded" })],
     eventStorageAdapter: storage,
-    reducer,
+    reducer
   })
 
   const command = async (stream: string, item: Item): Promise<void> => {
@@ -71,7 +71,7 @@ export const open = async (): Promise<Store> => {
         aggregateId: stream,
         version: aggregate.version + 1,
         type: "ItemAdded",
-        payload,
+        payload
       })
     } catch (error) {
       if (!isConflict(error)) throw error
@@ -90,6 +90,6 @@ export const open = async (): Promise<Store> => {
     count: async () => Object.values(storage.eventStore).reduce((sum, events) => sum + events.length, 0),
     replay: async (stream) => (await store.getAggregate(stream)).aggregate,
     consume: () => Promise.reject(new Error("Castore has no log")),
-    close: async () => {},
+    close: async () => {}
   }
 }

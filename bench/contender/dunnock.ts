@@ -18,7 +18,7 @@ const fields = {
   price: Schema.Int,
   at: Schema.String,
   tags: Schema.Array(Schema.String),
-  note: Schema.String,
+  note: Schema.String
 }
 
 const Cart = Aggregate.make("Cart", {
@@ -26,7 +26,7 @@ const Cart = Aggregate.make("Cart", {
   initial: empty,
   events: { ItemAdded: fields },
   commands: [Rpc.make("AddItem", { payload: fields, error: CartFull })],
-  evolve: { ItemAdded: evolve },
+  evolve: { ItemAdded: evolve }
 })
 
 interface ItemAdded extends Item {
@@ -38,7 +38,7 @@ const cartLive = (options: Aggregate.LayerOptions) =>
     AddItem: ({ state, command }) =>
       state.total > limit
         ? Effect.fail(new CartFull({ total: state.total }))
-        : [{ _tag: "ItemAdded", ...command }],
+        : [{ _tag: "ItemAdded", ...command }]
   }, options)
 
 /** Events of one append while seeding. */
@@ -47,7 +47,7 @@ const batch = 1000
 /** A seed as appends of about a thousand events. */
 function* appends(
   ids: ReadonlyArray<string>,
-  each: number,
+  each: number
 ): Generator<ReadonlyArray<EventStore.Write<ItemAdded>>> {
   const events = items(each).map((item): ItemAdded => ({ _tag: "ItemAdded", ...item }))
   const together = Math.max(1, Math.floor(batch / each))
@@ -56,7 +56,7 @@ function* appends(
       yield ids.slice(at, at + together).map((id) => ({
         stream: Cart.stream(id),
         expected: from,
-        events: events.slice(from, from + batch),
+        events: events.slice(from, from + batch)
       }))
     }
   }
@@ -86,16 +86,16 @@ const count = Effect.gen(function* () {
 /** dunnock in a server: one runtime, and one effect run for each command. */
 export const open = async <E>(
   events: Layer.Layer<EventStore.EventStore, E>,
-  options: Aggregate.LayerOptions = {},
+  options: Aggregate.LayerOptions = {}
 ): Promise<Store> => {
   const runtime = ManagedRuntime.make(Layer.provideMerge(cartLive(options), events))
   const cart = await runtime.runPromise(Cart.client)
   return {
-    command: async (id, item) => void await runtime.runPromise(cart(id).AddItem(item)),
+    command: (id, item) => runtime.runPromise(cart(id).AddItem(item)),
     seed: (ids, each) => runtime.runPromise(seed(ids, each)),
     count: () => runtime.runPromise(count),
     replay: async (id) => (await runtime.runPromise(Cart.state(id))).state,
     consume: (total, handle) => runtime.runPromise(consume(total, handle)),
-    close: () => runtime.dispose(),
+    close: () => runtime.dispose()
   }
 }

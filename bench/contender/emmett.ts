@@ -51,7 +51,7 @@ export const core = (): Promise<Emmett> => load("@event-driven-io/emmett")
 
 const folding: Folding = {
   evolve: (cart, event) => evolve(cart, event.data),
-  initialState: () => empty,
+  initialState: () => empty
 }
 
 const added = (data: Item): ItemAdded => ({ type: "ItemAdded", data })
@@ -62,7 +62,7 @@ const append = 1000
 export const seed = async (
   store: EmmettStore,
   streams: ReadonlyArray<string>,
-  each: number,
+  each: number
 ): Promise<void> => {
   const events = items(each).map(added)
   for (const stream of streams) {
@@ -75,7 +75,7 @@ export const seed = async (
 /** Folds a stream. */
 export const replay = async (
   store: EmmettStore,
-  stream: string,
+  stream: string
 ): Promise<Cart> => (await store.aggregateStream(stream, folding)).state
 
 /** Handles commands with conflicts repeated at once: the default waits 100 ms, which would be all that is measured. */
@@ -85,13 +85,13 @@ export const commandOn = (emmett: Emmett, store: EmmettStore): Store["command"] 
     retries: 50,
     minTimeout: 0,
     maxTimeout: 1,
-    factor: 1,
+    factor: 1
   }
   const handle = emmett.CommandHandler({
     ...folding,
-    retry: { onVersionConflict },
+    retry: { onVersionConflict }
   })
-  return async (stream, item) => void await handle(store, stream, (cart) => added(decide(cart, item)))
+  return (stream, item) => handle(store, stream, (cart) => added(decide(cart, item)))
 }
 
 /** Emmett on its in-memory store. It has no log to read: its streams, read one by one, go through its reactor. */
@@ -118,7 +118,7 @@ export const open = async (): Promise<Store> => {
       const eachMessage = (event: Recorded) => handle(event.metadata.streamName, event.data)
       const reactor = emmett.inMemoryReactor({
         processorId: `reader-${performance.now()}`,
-        eachMessage,
+        eachMessage
       })
       await reactor.start({ database })
       for (const name of names) {
@@ -126,6 +126,6 @@ export const open = async (): Promise<Store> => {
         await reactor.handle(await events(name), { database })
       }
     },
-    close: async () => {},
+    close: async () => {}
   }
 }

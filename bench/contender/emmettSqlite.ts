@@ -45,7 +45,7 @@ const consume = (store: SqliteStore) => async (total: number, handle: Handle, ex
     eachMessage: (event) => {
       handle(event.metadata.streamName, event.data)
       if (++seen === total || (seen % 100 === 0 && expired())) end.resolve()
-    },
+    }
   })
   await Promise.race([consumer.start(), end.promise])
   await consumer.stop()
@@ -60,7 +60,7 @@ export const open = async (file: File): Promise<Store> => {
   await connection.command(`pragma synchronous = ${file.synchronous}`)
   const store = getSQLiteEventStore({
     fileName,
-    connectionOptions: { singleton: true, connection },
+    connectionOptions: { singleton: true, connection }
   })
   await store.schema.migrate()
 
@@ -73,6 +73,6 @@ export const open = async (file: File): Promise<Store> => {
     },
     replay: (stream) => replay(store, stream),
     consume: consume(store),
-    close: async () => connection.close(),
+    close: async () => connection.close()
   }
 }

@@ -32,7 +32,7 @@ export const open = (): Promise<Store> => {
     const revision = events.length
     await append(stream, revision, [{
       type: "ItemAdded",
-      data: decide(fold(events), item),
+      data: decide(fold(events), item)
     }])
   }
 
@@ -51,7 +51,7 @@ export const open = (): Promise<Store> => {
       for (const name of names) {
         streams.set(
           name,
-          items(each).map((data) => ({ type: "ItemAdded", data })),
+          items(each).map((data) => ({ type: "ItemAdded", data }))
         )
       }
     },
@@ -63,6 +63,6 @@ export const open = (): Promise<Store> => {
         for (const event of events) handle(stream, event.data)
       }
     },
-    close: async () => {},
+    close: async () => {}
   })
 }

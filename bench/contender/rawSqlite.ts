@@ -33,18 +33,18 @@ function* pages(read: (last: Row | undefined) => ReadonlyArray<Row>): Generator<
 const connect = (file: File) => {
   const database = new DatabaseSync(file.filename)
   database.exec(
-    `pragma journal_mode = wal; pragma synchronous = ${file.synchronous}; ${schema}`,
+    `pragma journal_mode = wal; pragma synchronous = ${file.synchronous}; ${schema}`
   )
   const columns = "select revision, type, data from event where stream = ?"
   const load = database.prepare(`${columns} order by revision`)
   const after = database.prepare(
-    `${columns} and revision > ? order by revision limit ${page}`,
+    `${columns} and revision > ? order by revision limit ${page}`
   )
   const log = database.prepare(
-    `select position, stream, type, data from event where position > ? order by position limit ${page}`,
+    `select position, stream, type, data from event where position > ? order by position limit ${page}`
   )
   const insert = database.prepare(
-    "insert into event (stream, revision, type, data) values (?, ?, 'ItemAdded', ?)",
+    "insert into event (stream, revision, type, data) values (?, ?, 'ItemAdded', ?)"
   )
   const count = database.prepare("select count(*) as count from event")
 
@@ -55,7 +55,7 @@ const connect = (file: File) => {
     load: (stream: string) => load.all(stream) as unknown as ReadonlyArray<Row>,
     after: (stream: string, revision: number) => after.all(stream, revision) as unknown as ReadonlyArray<Row>,
     log: (position: number) => log.all(position) as unknown as ReadonlyArray<Row>,
-    count: () => Number(count.get()?.["count"]),
+    count: () => Number(count.get()?.["count"])
   }
 }
 
@@ -93,7 +93,7 @@ const make = (connection: Connection, command: Store["command"]): Store => ({
       for (const row of rows) handle(row.stream, itemOf(row))
     }
   },
-  close: async () => connection.database.close(),
+  close: async () => connection.database.close()
 })
 
 /** Prepared statements on `node:sqlite` in WAL mode; each command commits by itself. */
@@ -105,21 +105,20 @@ export const open = (file: File): Promise<Store> => {
 /** The same, but the commands that wait for the event loop share one transaction. */
 export const openGrouped = (file: File): Promise<Store> => {
   const connection = connect(file)
-  let waiting: Array<() => void> = []
-  let done: Array<() => void> = []
+  let waiting: Array<{ readonly stream: string; readonly item: Item; readonly done: () => void }> = []
 
   const flush = () => {
-    const [commands, resolves] = [waiting, done]
+    const commands = waiting
     waiting = []
-    done = []
-    transaction(connection.database, () => commands.forEach((run) => run()))
-    resolves.forEach((resolve) => resolve())
+    transaction(connection.database, () => {
+      for (const { stream, item } of commands) addItem(connection, stream, item)
+    })
+    for (const { done } of commands) done()
   }
 
   const command: Store["command"] = (stream, item) =>
-    new Promise((resolve) => {
-      waiting.push(() => addItem(connection, stream, item))
-      if (done.push(resolve) === 1) setImmediate(flush)
+    new Promise<void>((done) => {
+      if (waiting.push({ stream, item, done }) === 1) setImmediate(flush)
     })
 
   return Promise.resolve(make(connection, command))

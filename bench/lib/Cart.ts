@@ -31,7 +31,7 @@ export const item = (index: number): Item => ({
   price: 100 + (index % 50),
   at: "2026-01-01T00:00:00.000Z",
   tags: ["a", "b"],
-  note,
+  note
 })
 
 /** The first `count` items. */
@@ -44,7 +44,7 @@ export const empty: Cart = { count: 0, total: 0, last: "" }
 export const evolve = (cart: Cart, added: Item): Cart => ({
   count: cart.count + 1,
   total: cart.total + added.quantity * added.price,
-  last: added.id,
+  last: added.id
 })
 
 /** Above this total a cart takes no more items; no workload reaches it. */

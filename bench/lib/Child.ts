@@ -18,7 +18,7 @@ export const measure = (
   workload: string,
   name: string,
   contender: string,
-  settings: Settings,
+  settings: Settings
 ): Promise<Outcome> =>
   new Promise((resolve) => {
     const run = spawn(process.execPath, [child, workload, name, contender, JSON.stringify(settings)])

@@ -22,7 +22,7 @@ interface Options {
 
 const dunnock = async <E>(
   layer: Layer<EventStore, E>,
-  { interpreted, uncached }: Options,
+  { interpreted, uncached }: Options
 ): Promise<Store> => {
   // Before the first schema is made, which is when the contender is imported.
   if (interpreted !== true) await import("effect/schema/SchemaJITCompiler/enable")
@@ -42,7 +42,7 @@ export const memory: Contenders<OpenMemory> = {
   "dunnock": dunnockMemory(),
   "dunnock, no JIT": dunnockMemory({ interpreted: true }),
   "@event-driven-io/emmett": async () => (await import("../contender/emmett.ts")).open(),
-  "@castore/core": async () => (await import("../contender/castore.ts")).open(),
+  "@castore/core": async () => (await import("../contender/castore.ts")).open()
 }
 
 /** The stores on SQLite. */
@@ -50,31 +50,31 @@ export const sqlite: Contenders<OpenSqlite> = {
   "raw": async (file) => (await import("../contender/rawSqlite.ts")).open(file),
   "dunnock": dunnockSqlite(),
   "dunnock, no JIT": dunnockSqlite({ interpreted: true }),
-  "@event-driven-io/emmett-sqlite": async (file) => (await import("../contender/emmettSqlite.ts")).open(file),
+  "@event-driven-io/emmett-sqlite": async (file) => (await import("../contender/emmettSqlite.ts")).open(file)
 }
 
 /** More of them for commands: dunnock without the states that it remembers. */
 export const uncachedMemory: Contenders<OpenMemory> = {
-  "dunnock, no cache": dunnockMemory({ uncached: true }),
+  "dunnock, no cache": dunnockMemory({ uncached: true })
 }
 
 /** The same on SQLite. */
 export const uncachedSqlite: Contenders<OpenSqlite> = {
-  "dunnock, no cache": dunnockSqlite({ uncached: true }),
+  "dunnock, no cache": dunnockSqlite({ uncached: true })
 }
 
 /** For several callers: their commands share transactions. */
 export const groupedSqlite: Contenders<OpenSqlite> = {
-  "raw group commit": async (file) => (await import("../contender/rawSqlite.ts")).openGrouped(file),
+  "raw group commit": async (file) => (await import("../contender/rawSqlite.ts")).openGrouped(file)
 }
 
 /** Each contender, measured on the store it opens. */
 export const measured = <Open>(
   contenders: Contenders<Open>,
-  measure: (open: Open, contender: string) => Measure,
+  measure: (open: Open, contender: string) => Measure
 ): Contenders<Measure> =>
   Object.fromEntries(
-    Object.entries(contenders).map(([contender, open]) => [contender, measure(open, contender)]),
+    Object.entries(contenders).map(([contender, open]) => [contender, measure(open, contender)])
   )
 
 /** A database file in the folder of the run. */
@@ -92,7 +92,7 @@ export const seeded = async (
   open: OpenSqlite,
   filename: string,
   streams: ReadonlyArray<string>,
-  each: number,
+  each: number
 ): Promise<void> => {
   if (existsSync(filename)) return
   const store = await open({ filename, synchronous: "NORMAL" })
@@ -101,6 +101,6 @@ export const seeded = async (
   await store.close()
   check(
     stored === streams.length * each,
-    `${stored} events written, ${streams.length * each} expected`,
+    `${stored} events written, ${streams.length * each} expected`
   )
 }

@@ -7,7 +7,7 @@ const folder = fileURLToPath(new URL("..", import.meta.url))
 const ci = (...options: ReadonlyArray<string>): boolean =>
   spawnSync("npm", ["ci", "--no-audit", "--no-fund", ...options], {
     cwd: folder,
-    stdio: ["ignore", 2, 2],
+    stdio: ["ignore", 2, 2]
   }).status === 0
 
 /** Installs the peers of `bench/package.json` on first use. Without a compiler for SQLite, the others still run. */
@@ -16,7 +16,7 @@ export const install = (): void => {
   console.error("Installing the peers to compare with (once, about a minute) ...")
   if (ci()) return
   console.error(
-    "A native package did not build; installing without it. @event-driven-io/emmett-sqlite will fail.",
+    "A native package did not build; installing without it. @event-driven-io/emmett-sqlite will fail."
   )
   if (!ci("--ignore-scripts")) throw new Error("npm ci failed in bench/")
 }

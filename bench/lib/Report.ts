@@ -46,7 +46,7 @@ export const summarise = (contender: string, outcomes: Outcomes, raw: Outcomes):
     cpu: medianOf(samples, "cpu"),
     ratio: quantile(ratios, 0.5),
     min: Math.min(...ratios),
-    max: Math.max(...ratios),
+    max: Math.max(...ratios)
   }
 }
 
@@ -62,7 +62,7 @@ export const json = (workload: string, { name, unit }: Case, result: Result | Fa
     ...(result.p99 === undefined ? {} : { p99: round(result.p99, 1) }),
     ratio: round(result.ratio, 3),
     min: round(result.min, 3),
-    max: round(result.max, 3),
+    max: round(result.max, 3)
   })
 }
 
@@ -74,14 +74,14 @@ const number = (value: number | undefined, digits: number): string =>
 const headings: Record<Case["unit"], readonly [string, string]> = {
   opsPerSec: ["per second", "cpu us"],
   ms: ["ms (p50)", "ms (p99)"],
-  bytes: ["bytes", ""],
+  bytes: ["bytes", ""]
 }
 
 const cells = ({ unit }: Case, result: Result): ReadonlyArray<string> => [
   number(result.value, unit === "ms" ? 1 : 0),
   number(result.ratio, 3),
   `${number(result.min, 3)} - ${number(result.max, 3)}`,
-  unit === "ms" ? number(result.p99, 1) : number(result.cpu, 2),
+  unit === "ms" ? number(result.p99, 1) : number(result.cpu, 2)
 ]
 
 const widest = (texts: ReadonlyArray<string>): number => Math.max(...texts.map((text) => text.length))
@@ -92,7 +92,7 @@ export const table = (workload: string, subject: Case, results: ReadonlyArray<Re
   const heading = [value, "ratio", "min - max", last]
   const numbers = [
     heading,
-    ...results.flatMap((result) => ("error" in result ? [] : [cells(subject, result)])),
+    ...results.flatMap((result) => ("error" in result ? [] : [cells(subject, result)]))
   ]
   const widths = heading.map((_, column) => widest(numbers.map((row) => row[column] ?? "")))
   const name = widest(["contender", ...results.map(({ contender }) => contender)])
@@ -108,6 +108,6 @@ export const table = (workload: string, subject: Case, results: ReadonlyArray<Re
         ? `  ${result.contender.padEnd(name)}  failed: ${result.error}`
         : line(result.contender, cells(subject, result))
     ),
-    "",
+    ""
   ].join("\n")
 }

@@ -5,7 +5,7 @@ export interface Store {
   /** Appends the first `each` items to each of these new streams, one stream after another. */
   readonly seed: (streams: ReadonlyArray<string>, each: number) => Promise<void>
   /** Loads the cart, decides, appends one event; repeats itself after a conflict. */
-  readonly command: (stream: string, item: Item) => Promise<void>
+  readonly command: (stream: string, item: Item) => Promise<unknown>
   /** The number of events stored. */
   readonly count: () => Promise<number>
   /** Folds the cart from all of its events. */

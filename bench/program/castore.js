@@ -9,8 +9,8 @@ const store = new EventStore({
   reducer: (account, event) => ({
     aggregateId: event.aggregateId,
     version: event.version,
-    balance: (account?.balance ?? 0) + event.payload.amount,
-  }),
+    balance: (account?.balance ?? 0) + event.payload.amount
+  })
 })
 
 const deposit = async (aggregateId, amount) => {
@@ -20,7 +20,7 @@ const deposit = async (aggregateId, amount) => {
     aggregateId,
     version,
     type: "MoneyDeposited",
-    payload: { amount },
+    payload: { amount }
   })
   return (aggregate?.balance ?? 0) + amount
 }
@@ -29,5 +29,5 @@ export default {
   fetch: async (request) => {
     const { id, amount } = await request.json()
     return Response.json({ balance: await deposit(id, amount) })
-  },
+  }
 }

@@ -12,11 +12,11 @@ const Account = Aggregate.make("Account", {
   initial: { balance: 0 },
   events: { MoneyDeposited: { amount: Schema.Int } },
   commands: [Rpc.make("Deposit", { payload: { amount: Schema.Int } })],
-  evolve: { MoneyDeposited: ({ balance }, { amount }) => ({ balance: balance + amount }) },
+  evolve: { MoneyDeposited: ({ balance }, { amount }) => ({ balance: balance + amount }) }
 })
 
 const AccountLive = Account.toLayer({
-  Deposit: ({ command }) => [{ _tag: "MoneyDeposited", amount: command.amount }],
+  Deposit: ({ command }) => [{ _tag: "MoneyDeposited", amount: command.amount }]
 })
 
 const runtime = ManagedRuntime.make(Layer.provideMerge(AccountLive, Memory.layer))
@@ -32,5 +32,5 @@ export default {
   fetch: async (request: Request): Promise<Response> => {
     const { id, amount } = await request.json()
     return Response.json(await runtime.runPromise(deposit(id, amount)))
-  },
+  }
 }

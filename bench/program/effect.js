@@ -8,13 +8,13 @@ import * as Stream from "effect/Stream"
 import * as Rpc from "effect/rpc/Rpc"
 
 const Deposit = Rpc.make("Deposit", {
-  payload: { id: Schema.String, amount: Schema.Int },
+  payload: { id: Schema.String, amount: Schema.Int }
 })
 const decode = Schema.decodeUnknownEffect(Deposit.payloadSchema)
 
 const Bank = Context.Service("Bank")
 const runtime = ManagedRuntime.make(
-  Layer.succeed(Bank, { deposits: (amount) => Stream.make(amount) }),
+  Layer.succeed(Bank, { deposits: (amount) => Stream.make(amount) })
 )
 
 const deposit = (input) =>
@@ -27,6 +27,6 @@ const deposit = (input) =>
 export default {
   fetch: async (request) =>
     Response.json({
-      balance: await runtime.runPromise(deposit(await request.json())),
-    }),
+      balance: await runtime.runPromise(deposit(await request.json()))
+    })
 }

@@ -20,5 +20,5 @@ export default {
   fetch: async (request) => {
     const { id, amount } = await request.json()
     return Response.json({ balance: await deposit(id, amount) })
-  },
+  }
 }

@@ -20,7 +20,7 @@ const drive = async (
   store: Store,
   callers: number,
   streams: ReadonlyArray<string>,
-  ms: number,
+  ms: number
 ): Promise<number> => {
   const end = performance.now() + ms
   const waiting = streams.entries()
@@ -54,7 +54,7 @@ const measure = async (store: Store, callers: number, width: number, ms: number)
     }
   }
 
-  await rate(ms / 3, prepare)
+  await rate(ms * 0.6, prepare)
   const sample = await rate(ms, prepare)
   const stored = await store.count()
   check(stored === expected, `${stored} events stored, ${expected} expected`)
@@ -72,8 +72,8 @@ const inMemory = (callers: number): Case => ({
   repetitions: 3,
   contenders: Contenders.measured(
     memory,
-    (open) => async (settings) => measure(await open(), callers, width(settings), settings.quick ? 150 : 600),
-  ),
+    (open) => async (settings) => measure(await open(), callers, width(settings), settings.quick ? 150 : 600)
+  )
 })
 
 const one = { ...Contenders.sqlite, ...Contenders.uncachedSqlite }
@@ -91,7 +91,7 @@ const onSqlite = (synchronous: "NORMAL" | "FULL", callers: number): Case => ({
     } finally {
       Contenders.remove(filename)
     }
-  }),
+  })
 })
 
 const callers = [1, 32, 128]
@@ -100,5 +100,5 @@ const callers = [1, 32, 128]
 export const cases: ReadonlyArray<Case> = [
   ...callers.map(inMemory),
   ...callers.map((count) => onSqlite("NORMAL", count)),
-  ...callers.map((count) => onSqlite("FULL", count)),
+  ...callers.map((count) => onSqlite("FULL", count))
 ]

@@ -7,7 +7,7 @@ export const workloads: Readonly<
   command: () => import("./command.ts"),
   replay: () => import("./replay.ts"),
   log: () => import("./log.ts"),
-  size: () => import("./size.ts"),
+  size: () => import("./size.ts")
 }
 
 /** The cases of a workload. */
@@ -15,7 +15,7 @@ export const casesOf = async (workload: string): Promise<ReadonlyArray<Case>> =>
   const load = workloads[workload]
   if (load === undefined) {
     throw new Error(
-      `no workload "${workload}": ${Object.keys(workloads).join(", ")}`,
+      `no workload "${workload}": ${Object.keys(workloads).join(", ")}`
     )
   }
   return (await load()).cases

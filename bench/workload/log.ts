@@ -22,21 +22,21 @@ const view = () => {
         cart.count++
         cart.total += value
       }
-    },
+    }
   }
 }
 
 /** Streams were written one after another, so all but the last one seen must be whole. */
 const verify = (
   carts: ReadonlyMap<string, { count: number; total: number }>,
-  whole: number,
+  whole: number
 ): number => {
   const seen = [...carts.values()]
   const total = seen[0]?.total
   const partial = seen.slice(0, -1).find((cart) => cart.count !== eventsPerStream || cart.total !== total)
   check(
     partial === undefined,
-    `a cart of ${partial?.count} events, ${eventsPerStream} expected`,
+    `a cart of ${partial?.count} events, ${eventsPerStream} expected`
   )
   const events = seen.reduce((sum, cart) => sum + cart.count, 0)
   check(events > 0 && events <= whole, `${events} events read of ${whole}`)
@@ -54,7 +54,7 @@ const measure = async (store: Store, whole: number, { quick }: Settings): Promis
       const events = verify(carts, whole)
       check(
         events === whole || performance.now() > end,
-        `${events} events read, ${whole} expected`,
+        `${events} events read, ${whole} expected`
       )
       return events
     }
@@ -79,8 +79,8 @@ export const cases: ReadonlyArray<Case> = [
         const store = await open()
         await store.seed(streams, eventsPerStream)
         return measure(store, streams.length * eventsPerStream, settings)
-      },
-    ),
+      }
+    )
   },
   {
     name: "sqlite",
@@ -94,7 +94,7 @@ export const cases: ReadonlyArray<Case> = [
         await Contenders.seeded(open, filename, streams, eventsPerStream)
         const store = await open({ filename, synchronous: "NORMAL" })
         return measure(store, streams.length * eventsPerStream, settings)
-      },
-    ),
-  },
+      }
+    )
+  }
 ]

@@ -15,7 +15,7 @@ const measure = async (store: Store, ms: number): Promise<Sample> => {
     check(
       cart.count === length && cart.total === expected.total &&
         cart.last === expected.last,
-      JSON.stringify(cart),
+      JSON.stringify(cart)
     )
     return length
   }
@@ -39,8 +39,8 @@ export const cases: ReadonlyArray<Case> = [
         const store = await open()
         await store.seed([stream], length)
         return measure(store, ms(settings))
-      },
-    ),
+      }
+    )
   },
   {
     name: "sqlite",
@@ -53,9 +53,9 @@ export const cases: ReadonlyArray<Case> = [
         await Contenders.seeded(open, file, [stream], length)
         return measure(
           await open({ filename: file, synchronous: "NORMAL" }),
-          ms(settings),
+          ms(settings)
         )
-      },
-    ),
-  },
+      }
+    )
+  }
 ]

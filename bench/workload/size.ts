@@ -20,7 +20,7 @@ const bundle = async (program: string): Promise<Uint8Array> => {
     mainFields: ["module", "main"],
     conditions: ["import"],
     legalComments: "none",
-    logLevel: "silent",
+    logLevel: "silent"
   })
   return outputFiles[0]?.contents ?? new Uint8Array()
 }
@@ -75,8 +75,8 @@ export const cases: ReadonlyArray<Case> = [
       "effect": bundled("effect.js"),
       "dunnock": bundled("dunnock.ts"),
       "@event-driven-io/emmett": bundled("emmett.js"),
-      "@castore/core": bundled("castore.js"),
-    },
+      "@castore/core": bundled("castore.js")
+    }
   },
   {
     name: "import",
@@ -89,7 +89,7 @@ export const cases: ReadonlyArray<Case> = [
       "dunnock": imported("dunnock.ts"),
       "dunnock, bundled": importedBundle("dunnock.ts"),
       "@event-driven-io/emmett": imported("emmett.js"),
-      "@castore/core": imported("castore.js"),
-    },
-  },
+      "@castore/core": imported("castore.js")
+    }
+  }
 ]

@@ -104,7 +104,7 @@ export const make: <Name extends string, State, E>(
       for (const [i, event] of decided.entries()) {
         const encoded = Event.encode(fold.events, event)
         if (Result.isFailure(encoded)) return refuse(InvalidDecision, call, encoded.failure)
-        const id = call.key === undefined ? EventStore.newId() : keyedId(stream, call.key, i)
+        const id = call.key === undefined ? undefined : keyedId(stream, call.key, i)
         events.push({ ...encoded.success, id, metadata })
         // What a reader of the log will see, not what was passed in, is what is folded.
         const decoded = Event.decode(fold.events, encoded.success)

@@ -26,7 +26,6 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -60,8 +59,8 @@ export interface Write<out E> {
   /** At least one event. */
   readonly events: ReadonlyArray<E>
   /**
-   * The ids of the events, in their order; each unique in the store. Defaults to new UUIDs. Give them to be able to
-   * append again after an unknown outcome.
+   * The ids of the events, in their order; each unique in the store, which gives them when they are absent. Give them to
+   * be able to append again after an unknown outcome.
    */
   readonly ids?: ReadonlyArray<string>
 }
@@ -147,9 +146,6 @@ const batchSize = 512
 const fail = (reason: Reason): Effect.Effect<never, EventStoreError> => Effect.fail(new EventStoreError({ reason }))
 const invalid = (at: string, problem: string) => fail(new InvalidInput({ at, problem }))
 
-/** A new event id: a UUID of version 7, so that ids written together stand together. */
-export const newId: () => string = () => SecureRandom.uuidV7Unsafe()
-
 /** A layer with the typed half of a store, over a driver. This is how an adapter makes its layer. */
 export const layer = <E, R>(
   driver: Effect.Effect<EventStoreDriver, E, R>
@@ -173,7 +169,7 @@ export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never,
             for (const [j, event] of events.entries()) {
               const result = Event.encode(set, event)
               if (Result.isFailure(result)) return invalid(`writes[${i}].events[${j}]`, result.failure)
-              encoded.push({ ...result.success, id: ids === undefined ? newId() : ids[j]!, metadata })
+              encoded.push({ ...result.success, id: ids?.[j], metadata })
             }
             streams.push({ stream, expected, events: encoded })
           }
@@ -457,11 +453,12 @@ const problemOf = ({ condition, streams }: Append): EventStoreError | undefined 
     for (let j = 0; j < events.length; j++) {
       const { data, id, tags, type } = events[j]!
       const at = `writes[${i}].events[${j}]`
-      const problem = problemOfName(`${at}.id`, id) ?? problemOfTags(at, tags)
+      const problem = (id === undefined ? undefined : problemOfName(`${at}.id`, id)) ?? problemOfTags(at, tags)
       if (problem !== undefined) return problem
       if (data.length > maxEventLength) {
         return error(at, `event "${type}" has ${data.length} characters of JSON, more than ${maxEventLength}`)
       }
+      if (id === undefined) continue
       if (ids?.has(id)) return error(`${at}.id`, `the id "${id}" is used twice`)
       ids?.add(id)
     }

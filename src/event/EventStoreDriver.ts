@@ -14,6 +14,7 @@ import {
   Conflict,
   DuplicateEventId,
   type EventStoreError,
+  InvalidInput,
   type Reason
 } from "./EventStoreError.ts"
 
@@ -35,7 +36,8 @@ export interface Query {
 
 /** An event to be appended. */
 export interface NewEvent {
-  readonly id: string
+  /** Its id, if the writer gives one; {@link givenId} otherwise. */
+  readonly id: string | undefined
   readonly type: string
   readonly version: number
   /** JSON text. */
@@ -47,6 +49,7 @@ export interface NewEvent {
 
 /** An event of the log. */
 export interface StoredEvent extends NewEvent {
+  readonly id: string
   readonly stream: string
   /** 1, 2, … in its stream. */
   readonly revision: number
@@ -152,13 +155,28 @@ export interface EventPlace {
   readonly position: number
 }
 
+/**
+ * The id that a store gives to an event that came without one. It is made of what the event has anyway, so that a store
+ * need not keep it nor index it: the place of such an event is in its id.
+ */
+export const givenId = (store: string, position: number): string => `${store}:${position}`
+
+/** The position in an id that the store gave, or would give; undefined if the id is of another make. */
+export const positionOf = (store: string, id: string): number | undefined => {
+  if (!id.startsWith(`${store}:`)) return undefined
+  const position = Number(id.slice(store.length + 1))
+  return givenId(store, position) === id ? position : undefined
+}
+
 /** What {@link plan} must know of the store, as of the transaction that will write. */
 export interface Facts {
+  /** The unique name under which the store gives ids: a UUID that was made with the store. */
+  readonly store: string
   /** The newest event's position and time, both 0 when there is none. */
   readonly head: { readonly position: number; readonly recordedAt: number }
   /** The revision of a stream, 0 when it has no events. */
   readonly revision: (stream: string) => number
-  /** Where the event with an id is, if there is one. */
+  /** Where the event with an id is, if there is one; asked only for ids that writers gave. */
   readonly byId: (id: string) => EventPlace | undefined
   /** An event in the store after the condition's position that matches it. */
   readonly match: (
@@ -180,14 +198,21 @@ export const plan = (
   const recordedAt = Math.max(facts.now, facts.head.recordedAt)
   // What earlier appends of this batch add to the facts; looked at only when there are any.
   const revisions = new Map<string, number>()
-  const ids = new Map<string, EventPlace>()
+  const given = new Map<string, EventPlace>()
   const revisionOf = (stream: string) => revisions.get(stream) ?? facts.revision(stream)
-  const placeOf = (id: string) => ids.get(id) ?? facts.byId(id)
+  const placeOf = (id: string) => given.get(id) ?? facts.byId(id)
   let position = facts.head.position
 
   const decide = (append: Append): Outcome => {
-    const repeat = repeatOf(append, placeOf)
-    if (repeat !== undefined) return repeat
+    const ids = append.streams.flatMap(({ events }) => events.flatMap(({ id }) => id ?? []))
+    if (ids.length > 0) {
+      const repeat = repeatOf(append, placeOf)
+      if (repeat !== undefined) return repeat
+      const reserved = ids.find((id) => positionOf(facts.store, id) !== undefined)
+      if (reserved !== undefined) {
+        return Result.fail(new InvalidInput({ at: "id", problem: `"${reserved}" is an id that this store gives` }))
+      }
+    }
     for (const { expected, stream } of append.streams) {
       const actual = revisionOf(stream)
       if (!meets(expected, actual)) return Result.fail(new Conflict({ stream, expected, actual }))
@@ -203,10 +228,23 @@ export const plan = (
     }
     return Result.succeed(append.streams.map((write): Receipt => {
       let revision = revisionOf(write.stream)
-      for (const event of write.events) {
-        const stored = { ...event, stream: write.stream, revision: ++revision, position: ++position, recordedAt }
+      for (const { data, id, metadata, tags, type, version } of write.events) {
+        revision++
+        position++
+        const stored: StoredEvent = {
+          position,
+          stream: write.stream,
+          revision,
+          id: id ?? givenId(facts.store, position),
+          type,
+          version,
+          data,
+          metadata,
+          tags,
+          recordedAt
+        }
         events.push(stored)
-        ids.set(event.id, stored)
+        if (id !== undefined) given.set(id, stored)
       }
       revisions.set(write.stream, revision)
       return { stream: write.stream, revision, position }
@@ -220,7 +258,8 @@ const meets = (expected: Expected, actual: number): boolean =>
   expected === "any" || (expected === "none" ? actual === 0 : expected === "exists" ? actual > 0 : actual === expected)
 
 /** The first result again if the append has been written before; a refusal if only its ids have been used. */
-const repeatOf = (append: Append, placeOf: (id: string) => EventPlace | undefined): Outcome | undefined => {
+const repeatOf = (append: Append, find: (id: string) => EventPlace | undefined): Outcome | undefined => {
+  const placeOf = (id: string | undefined) => id === undefined ? undefined : find(id)
   const receipts: Array<Receipt> = []
   let isNew = false
   let used: { readonly id: string; readonly stream: string; readonly place: EventPlace } | undefined
@@ -233,7 +272,7 @@ const repeatOf = (append: Append, placeOf: (id: string) => EventPlace | undefine
       const id = events[i]!.id
       last = placeOf(id)
       if (last === undefined) isNew = true
-      else used ??= { id, stream, place: last }
+      else used ??= { id: id!, stream, place: last }
       same &&= last?.stream === stream && last.revision === first + i
     }
     if (same) receipts.push({ stream, revision: last!.revision, position: last!.position })

@@ -221,6 +221,22 @@ export const idempotent: ReadonlyArray<Case<EventStore>> = [
         const found = yield* store.driver.find("y")
         yield* equal("found", [found?.stream, found?.revision, found?.data], ["a", 2, "{\"n\":2}"])
         yield* equal("not found", yield* store.driver.find("z"), undefined)
+      }),
+    "an event without an id gets one, by which it is found and refused to others": (store) =>
+      Effect.gen(function*() {
+        yield* append(store, "a", count(1, 2))
+        const [first, second] = yield* read(store, "a")
+        yield* holds("ids differ", first!.id.length > 0 && first!.id !== second!.id)
+        yield* equal("found", (yield* store.driver.find(second!.id))?.revision, 2)
+        const { existingRevision } = yield* refused(
+          "DuplicateEventId",
+          append(store, "b", count(3, 3), { ids: [second!.id] })
+        )
+        yield* equal("where it is", existingRevision, 2)
+        const next = first!.id.slice(0, -`${first!.position}`.length) + (second!.position + 7)
+        yield* holds("an id that is to come looks different", next !== first!.id)
+        yield* refused("InvalidInput", append(store, "b", count(3, 3), { ids: [next] }))
+        yield* equal("not found", yield* store.driver.find(next), undefined)
       })
   })
 ]

@@ -1,0 +1,42 @@
+/**
+ * Runs the contract of a port against an adapter, as tests of `bun:test`. A test file of an adapter is one call:
+ *
+ *     contract("memory", EventStoreContract.cases, Memory.guarantees, Effect.succeed(Memory.layer))
+ */
+import { describe, test } from "bun:test"
+import { Contract } from "dunnock/testing"
+import { Effect, type Layer, type Scope } from "effect"
+import { leftOut } from "./leftOut.ts"
+
+/** The promise of the event store that a topic shows, where it is one of the numbered eight. */
+const promises: Readonly<Record<string, string>> = {
+  atomic: "promise 1: atomic",
+  conditional: "promise 2: conditional",
+  idempotent: "promise 3: idempotent",
+  ordered: "promise 4: ordered and gap-safe",
+  durable: "promise 5: durable",
+  subscription: "promise 6: subscriptions",
+  undecodable: "promise 7: undecodable or unknown events",
+  evolution: "promise 8: evolution"
+}
+
+/**
+ * Registers the cases that an adapter's guarantees call for, a `describe` each topic, and prints those they leave out.
+ * `place` gives the layer of a fresh place, which is gone when its scope closes.
+ */
+export const contract = <S>(
+  adapter: string,
+  cases: ReadonlyArray<Contract.Case<S>>,
+  guarantees: Contract.Guarantees,
+  place: Effect.Effect<Layer.Layer<S, unknown>, unknown, Scope.Scope>
+): void => {
+  const { left, run } = Contract.select(cases, guarantees)
+  for (const line of leftOut(adapter, left)) console.log(line)
+  for (const [topic, ofTopic] of Map.groupBy(run, ({ topic }) => topic)) {
+    describe(`${adapter}, ${promises[topic] ?? topic}`, () => {
+      for (const { name, run } of ofTopic) {
+        test(name, () => Effect.runPromise(Effect.scoped(Effect.flatMap(place, run))))
+      }
+    })
+  }
+}

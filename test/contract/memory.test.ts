@@ -1,0 +1,6 @@
+import * as Memory from "dunnock/memory"
+import { EventStoreContract } from "dunnock/testing"
+import { Effect } from "effect"
+import { contract } from "./contract.ts"
+
+contract("memory", EventStoreContract.cases, Memory.guarantees, Effect.succeed(Memory.layer))
