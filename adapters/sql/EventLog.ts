@@ -50,7 +50,7 @@ export const toRow = (store: string, event: StoredEvent): ReadonlyArray<unknown>
   event.position,
   event.stream,
   event.revision,
-  event.id === givenId(store, event.position) ? null : event.id,
+  positionOf(store, event.id) === undefined ? event.id : null,
   event.type,
   event.version,
   event.data,
@@ -109,7 +109,7 @@ export const statements = (dialect: Dialect, store: string) => {
       const position = positionOf(store, id)
       return position === undefined
         ? [`${select} where id = ${p(1)}`, [id]]
-        : [`${select} where position = ${p(1)} and id is null`, [position]]
+        : [`${select} where position = ${p(1)} and id is null`, [Number.isSafeInteger(position) ? position : 0]]
     },
     readStream: ({ direction, from, limit, stream }: Parameters<EventStoreDriver["readStream"]>[0]): Statement =>
       direction === "forwards"

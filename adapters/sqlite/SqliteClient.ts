@@ -285,7 +285,7 @@ interface Opened {
 }
 
 const fromDatabase = (db: DatabaseSync, options: Options, waiting: Waiting): Opened => {
-  const { change, read } = SqliteStatement
+  const { change, readRows, readValues } = SqliteStatement
   const isTransaction = () => db.isTransaction
   const { cached, fresh } = makeCache(db)
   const { assertOpen, transact } = makeTransactions(db)
@@ -305,7 +305,7 @@ const fromDatabase = (db: DatabaseSync, options: Options, waiting: Waiting): Ope
     safe: boolean,
     by: Transform
   ) => {
-    const found = read(prepared, params, false, safe)
+    const found = readRows(prepared, params, safe)
     return by === undefined ? found : by(found)
   }
 
@@ -322,19 +322,19 @@ const fromDatabase = (db: DatabaseSync, options: Options, waiting: Waiting): Ope
 
   const connection: SqliteConnection = {
     run: (sql, params = []) => change(db, kept(sql), params, false),
-    all: (sql, params = []) => read(kept(sql), params, false, false),
-    values: (sql, params = []) => read(kept(sql), params, true, false),
+    all: (sql, params = []) => readRows(kept(sql), params, false),
+    values: (sql, params = []) => readValues(kept(sql), params, false),
     transaction: (f) => waiting(() => transact(f), mayBeginAgain),
     execute: (sql, params, by) => effect((safe) => rows(cached(sql), params, safe, by)),
     executeRaw: (sql, params) =>
       effect((safe) => {
         const prepared = cached(sql)
         const hasRows = prepared.statement.columns().length > 0
-        return hasRows ? read(prepared, params, false, safe) : change(db, prepared, params, safe)
+        return hasRows ? readRows(prepared, params, safe) : change(db, prepared, params, safe)
       }),
-    executeValues: (sql, params) => effect((safe) => read(cached(sql), params, true, safe)),
+    executeValues: (sql, params) => effect((safe) => readValues(cached(sql), params, safe)),
     executeUnprepared: (sql, params, by) => effect((safe) => rows(fresh(sql), params, safe, by)),
-    executeValuesUnprepared: (sql, params) => effect((safe) => read(fresh(sql), params, true, safe)),
+    executeValuesUnprepared: (sql, params) => effect((safe) => readValues(fresh(sql), params, safe)),
     executeStream: (sql, params, by) =>
       Stream.suspend(() => (isTransaction() ? streamHere : streamApart ?? streamHere)(sql, params, by))
   }

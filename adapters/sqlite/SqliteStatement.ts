@@ -90,22 +90,18 @@ const setMode = (prepared: Prepared, arrays: boolean, bigints: boolean): void =>
 const isOutOfRange = (cause: unknown): boolean =>
   cause instanceof Error && "code" in cause && cause.code === "ERR_OUT_OF_RANGE"
 
-/**
- * Runs a statement and returns its rows, as arrays or by column name. Integers are numbers where they fit, and
- * bigints where not; with `safe` all are bigints.
- */
-export const read = (
+const read = <A extends object>(
   prepared: Prepared,
   params: ReadonlyArray<unknown>,
   arrays: boolean,
   safe: boolean
-): ReadonlyArray<any> => {
+): ReadonlyArray<A> => {
   const bigints = safe || prepared.wide
   try {
     setMode(prepared, arrays, bigints)
     const rows = prepared.statement.all(...toInputs(params))
     if (bigints && !safe) rows.forEach(narrowRow)
-    return rows
+    return rows as ReadonlyArray<object> as ReadonlyArray<A>
   } catch (cause) {
     if (bigints || !isOutOfRange(cause)) throw SqliteError.make(cause, "execute")
   }
@@ -113,7 +109,24 @@ export const read = (
   return read(prepared, params, arrays, safe)
 }
 
-/** Runs a statement for its changes; integers as in `read`. */
+/**
+ * Runs a statement and returns its rows by column name. Integers are numbers where they fit, and bigints where not;
+ * with `safe` all are bigints.
+ */
+export const readRows = (
+  prepared: Prepared,
+  params: ReadonlyArray<unknown>,
+  safe: boolean
+): ReadonlyArray<Row> => read(prepared, params, false, safe)
+
+/** Runs a statement and returns its rows as arrays in column order; integers as in `readRows`. */
+export const readValues = (
+  prepared: Prepared,
+  params: ReadonlyArray<unknown>,
+  safe: boolean
+): ReadonlyArray<ReadonlyArray<Value>> => read(prepared, params, true, safe)
+
+/** Runs a statement for its changes; integers as in `readRows`. */
 export const change = (
   db: DatabaseSync,
   prepared: Prepared,
@@ -125,8 +138,8 @@ export const change = (
     const { changes, lastInsertRowid } = prepared.statement.run(...toInputs(params))
     if (safe || Number.isSafeInteger(lastInsertRowid)) return { changes, lastInsertRowid }
     // As a number it has lost its last digits.
-    const [row] = read(prepare(db, "SELECT last_insert_rowid()"), [], true, false)
-    return { changes, lastInsertRowid: row[0] }
+    const [row] = read<[bigint]>(prepare(db, "SELECT last_insert_rowid()"), [], true, false)
+    return { changes, lastInsertRowid: row![0] }
   } catch (cause) {
     throw SqliteError.make(cause, "execute")
   }
@@ -201,7 +214,7 @@ const iterateChecked = (
       `SELECT * FROM (${prepared.statement.sourceSQL.replace(/;$/, "")}\n) LIMIT 1 OFFSET ?`
     )
   } catch {
-    return cursorOf(read(prepared, params, false, safe))
+    return cursorOf(readRows(prepared, params, safe))
   }
   following.setReadBigInts(true)
   const inputs = toInputs(params)
@@ -234,7 +247,7 @@ export const openCursor = (
   try {
     if (!losesErrors(db)) return classified(iterate(prepared, toInputs(params), safe, () => {}))
     return shared
-      ? cursorOf(read(prepared, params, false, safe))
+      ? cursorOf(readRows(prepared, params, safe))
       : classified(iterateChecked(db, prepared, params, safe))
   } catch (cause) {
     throw SqliteError.make(cause, "execute")

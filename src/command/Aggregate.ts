@@ -46,11 +46,20 @@ import * as Fold from "./Fold.ts"
 
 export type { Receipt } from "../event/EventStoreDriver.ts"
 
-/** A command: an Effect `Rpc` with a payload and, where it can be refused, an error. */
-export type Command = Rpc.Rpc<any, any, Schema.Void, any>
+/**
+ * A command: an Effect `Rpc` with a payload if it needs one, and an error if it can be refused. It has no `success` of its
+ * own: what it gives is a receipt.
+ */
+export interface AnyCommand extends Rpc.Any {
+  // Says no more than this, so that `Rpc.make` inside the list of commands infers its types from its own arguments.
+  readonly successSchema: Schema.Void
+}
+
+/** A command of which nothing more is known. */
+export type Command = Rpc.Rpc<any, any, Schema.Void, any, any, any>
 
 /** What to know of an aggregate's definition. */
-export interface Options<State, D extends Event.Definitions, Commands extends ReadonlyArray<Command>> {
+export interface Options<State, D extends Event.Definitions, Commands extends ReadonlyArray<AnyCommand>> {
   /** The schema of the state; used for snapshots. */
   readonly state: Schema.Codec<State, any>
   /** The state before the first event. */
@@ -107,7 +116,7 @@ export interface Resolved<in Input, out E, out Error, out R> {
 }
 
 /** The handlers of an aggregate's commands. */
-export type Handlers<State, E, C extends Command> = {
+export type Handlers<State, E, C extends AnyCommand> = {
   readonly [Current in C as Current["_tag"]]:
     | ((input: DecideInput<State, Rpc.Payload<Current>>) => Decision<E, Rpc.Error<Current>>)
     | Resolved<DecideInput<State, Rpc.Payload<Current>>, E, Rpc.Error<Current>, any>
@@ -135,7 +144,7 @@ export interface CommandOptions {
 }
 
 /** An aggregate's commands, by name. Each gives the receipt of what it appended. */
-export type Client<C extends Command> = {
+export type Client<C extends AnyCommand> = {
   readonly [Current in C as Current["_tag"]]: (
     payload: Rpc.PayloadConstructor<Current>,
     options?: CommandOptions
@@ -155,7 +164,7 @@ export interface Handler<in out Name extends string> {
 }
 
 /** An aggregate: its definition, and what can be done with it. */
-export interface Aggregate<in out Name extends string, in out State, in out E, in out C extends Command> {
+export interface Aggregate<in out Name extends string, in out State, in out E, in out C extends AnyCommand> {
   readonly name: Name
   readonly service: Context.Service<Handler<Name>, Handler<Name>>
   /** Its events, to read them from the log or to project them. */
@@ -195,7 +204,7 @@ export const make = <
   const Name extends string,
   State,
   const D extends Event.Definitions,
-  const Commands extends ReadonlyArray<Command>
+  const Commands extends ReadonlyArray<AnyCommand>
 >(
   name: Name,
   options: Options<State, D, Commands>
@@ -204,22 +213,26 @@ export const make = <
   const events = Event.set(options.events)
   const service = Context.Service<Handler<Name>, Handler<Name>>(`dunnock/Aggregate/${name}`)
   const fold = Fold.make(name, events, options)
-  const tags = options.commands.map(({ _tag }) => _tag)
+  const commands = options.commands as ReadonlyArray<AnyCommand> as ReadonlyArray<Command>
+  const tags = commands.map(({ _tag }) => _tag)
   return {
     name,
     service,
     events,
     commands: options.commands,
     stream: fold.stream,
-    client: Effect.map(service, ({ execute }) => (id: string) =>
-      Object.fromEntries(
-        tags.map((tag) => [tag, (payload: unknown, options?: CommandOptions) => execute(id, tag, payload, options)])
-      ) as Client<Commands[number]>),
+    client: Effect.map(service, ({ execute }) => (id: string) => {
+      const client: Record<string, unknown> = {}
+      for (const tag of tags) {
+        client[tag] = (payload: unknown, options?: CommandOptions) => execute(id, tag, payload, options)
+      }
+      return client as Client<Commands[number]>
+    }),
     state: (id, at) => Effect.flatMap(EventStore.EventStore, (store) => Fold.load(fold, store, id, at)),
     toLayer: (handlers, layerOptions) =>
       Layer.effect(
         service,
-        CommandHandler.make({ name, commands: options.commands, fold, handlers, ...layerOptions })
+        CommandHandler.make({ name, commands, fold, handlers, ...layerOptions })
       ) as Layer.Layer<Handler<Name>, never, EventStore.EventStore | Requirements<typeof handlers>>
   }
 }

@@ -33,7 +33,7 @@ import * as RpcClient from "effect/rpc/RpcClient"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
 import { EventStoreError, OutcomeUnknown } from "../event/EventStoreError.ts"
-import type { Aggregate, Command, Handler } from "./Aggregate.ts"
+import type { Aggregate, AnyCommand, Handler } from "./Aggregate.ts"
 import { AggregateError } from "./AggregateError.ts"
 
 /** The schema of a receipt. */
@@ -63,10 +63,10 @@ export type Served<Name extends string, C> = C extends
   : never
 
 /** The commands of an aggregate as a group of rpcs, with the middleware and annotations that the commands have. */
-export const group = <Name extends string, State, E, C extends Command>(
+export const group = <Name extends string, State, E, C extends AnyCommand>(
   self: Aggregate<Name, State, E, C>
 ): RpcGroup.RpcGroup<Served<Name, C>> =>
-  RpcGroup.make(...self.commands.map((command) => serve(self.name, command))) as unknown as RpcGroup.RpcGroup<
+  RpcGroup.make(...self.commands.map((command) => serve(self.name, command as Rpc.Any as Rpc.AnyWithProps))) as unknown as RpcGroup.RpcGroup<
     Served<Name, C>
   >
 
@@ -84,7 +84,7 @@ const serve = (name: string, command: Rpc.AnyWithProps): Rpc.Any => {
 }
 
 /** Serves the commands with the aggregate's handlers: for `RpcServer.layer(AggregateRpc.group(…))`. */
-export const layerHandlers = <Name extends string, State, E, C extends Command>(
+export const layerHandlers = <Name extends string, State, E, C extends AnyCommand>(
   self: Aggregate<Name, State, E, C>
 ): Layer.Layer<Rpc.ToHandler<Served<Name, C>>, never, Handler<Name>> =>
   group(self).toLayer(
@@ -101,7 +101,7 @@ export const layerHandlers = <Name extends string, State, E, C extends Command>(
  * `EventStoreError` of the reason `OutcomeUnknown`: it may have been carried out. Send it with an idempotency key to be
  * able to repeat it.
  */
-export const layerClient = <Name extends string, State, E, C extends Command>(
+export const layerClient = <Name extends string, State, E, C extends AnyCommand>(
   self: Aggregate<Name, State, E, C>
 ): Layer.Layer<Handler<Name>, never, RpcClient.Protocol | Rpc.MiddlewareClient<Served<Name, C>>> =>
   Layer.effect(

@@ -2,11 +2,13 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import { isIssue, makeFormatterDefault } from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Event from "../event/Event.ts"
 import * as EventStore from "../event/EventStore.ts"
@@ -35,8 +37,10 @@ interface Runner<E> {
 /** One command on its way. */
 interface Call<E> {
   readonly id: string
+  readonly stream: string
   readonly tag: string
-  readonly input: object
+  readonly command: unknown
+  readonly facts: unknown
   readonly key: string | undefined
   readonly decide: Runner<E>["decide"]
 }
@@ -66,7 +70,8 @@ export const make: <Name extends string, State, E>(
 
   /** Decides from a state and appends. `verified` says that the state is known to be the newest. */
   const decide = (call: Call<E>, loaded: Loaded<State>, verified: boolean): Effect.Effect<Receipt, unknown> => {
-    const decision = call.decide({ ...call.input, state: loaded.state, revision: loaded.revision })
+    const { command, facts, id } = call
+    const decision = call.decide({ id, state: loaded.state, revision: loaded.revision, command, facts })
     return Effect.isEffect(decision)
       ? Effect.flatMap(Effect.exit(decision), (exit) => conclude(call, loaded, verified, exit))
       : conclude(call, loaded, verified, Exit.succeed(decision))
@@ -89,12 +94,12 @@ export const make: <Name extends string, State, E>(
       })
     }
     if (Exit.isFailure(decided)) return Effect.failCause(decided.cause)
-    return Effect.succeed({ stream: fold.stream(call.id), revision: loaded.revision, position: loaded.position })
+    return Effect.succeed({ stream: call.stream, revision: loaded.revision, position: loaded.position })
   }
 
   const append = (call: Call<E>, loaded: Loaded<State>, decided: ReadonlyArray<E>) =>
     Effect.withFiber<Receipt, unknown>((fiber) => {
-      const stream = fold.stream(call.id)
+      const { stream } = call
       const metadata = EventStore.metadataText(
         fiber.context,
         call.key === undefined ? undefined : { idempotencyKey: call.key }
@@ -125,18 +130,21 @@ export const make: <Name extends string, State, E>(
     })
 
   /** The receipt of the command that ran under this key, if one did. */
-  const earlier = (id: string, key: string): Effect.Effect<Receipt | undefined, EventStoreError> => {
-    const stream = fold.stream(id)
-    return Effect.flatMap(store.driver.find(keyedId(stream, key, 0)), (first) =>
-      first === undefined ? Effect.succeed(undefined) : Effect.map(
-        store.driver.readStream({ stream, direction: "forwards", from: first.revision, limit: 512 }),
-        (events) => {
-          const next = events.findIndex((event, i) => event.id !== keyedId(stream, key, i))
-          const { position, revision } = events[(next === -1 ? events.length : next) - 1]!
+  const earlier = (stream: string, key: string): Effect.Effect<Receipt | undefined, EventStoreError> =>
+    Effect.flatMap(store.driver.find(keyedId(stream, key, 0)), (first) => {
+      if (first === undefined) return Effect.succeed(undefined)
+      const later = EventStore.pages(store.driver, stream, { from: first.revision })
+      return later.pipe(
+        Stream.flattenIterable,
+        Stream.zipWithIndex,
+        Stream.takeWhile(([event, i]) => event.id === keyedId(stream, key, i)),
+        Stream.runLast,
+        Effect.map((last) => {
+          const { position, revision } = Option.isSome(last) ? last.value[0] : first
           return { stream, revision, position }
-        }
-      ))
-  }
+        })
+      )
+    })
 
   const attempt = (call: Call<E>, again: boolean): Effect.Effect<Receipt, unknown> =>
     Effect.suspend(() => {
@@ -149,7 +157,7 @@ export const make: <Name extends string, State, E>(
         })
       return call.key === undefined
         ? run
-        : Effect.flatMap(earlier(call.id, call.key), (receipt) => receipt === undefined ? run : Effect.succeed(receipt))
+        : Effect.flatMap(earlier(call.stream, call.key), (receipt) => receipt === undefined ? run : Effect.succeed(receipt))
     })
 
   const carryOut = (call: Call<E>): Effect.Effect<Receipt, unknown> =>
@@ -181,20 +189,20 @@ export const make: <Name extends string, State, E>(
       if (runner === undefined) {
         return refuse(InvalidCommand, { id, tag }, `unknown command; known are ${[...runners.keys()].join(", ")}`)
       }
-      const problem = EventStore.problemOfName("id", id) ?? EventStore.problemOfName("id", fold.stream(id))
+      const stream = fold.stream(id)
+      const key = idempotencyKey ?? fiber.getRef(Metadata.Current).idempotencyKey
+      // An aggregate that is in the cache has a name that has been used before.
+      const problem = (cache.has(id) ? undefined : EventStore.problemOfName("id", id) ?? EventStore.problemOfName("id", stream)) ??
+        (key === undefined ? undefined : EventStore.problemOfName("idempotencyKey", keyedId(stream, key, 0)))
       if (problem !== undefined) return refuse(InvalidCommand, { id, tag }, problem.message)
       const command = Result.try(() => runner.make(payload))
       if (Result.isFailure(command)) return refuse(InvalidCommand, { id, tag }, messageOf(command.failure))
-      const key = idempotencyKey ?? fiber.getRef(Metadata.Current).idempotencyKey
-      const badKey = key === undefined ? undefined : EventStore.problemOfName("idempotencyKey", keyedId(fold.stream(id), key, 0))
-      if (badKey !== undefined) return refuse(InvalidCommand, { id, tag }, badKey.message)
-      const input = { id, command: command.success }
-      const run = runner.resolve === undefined
-        ? locks.withLock(id, carryOut({ id, tag, input, key, decide: runner.decide }))
-        : Effect.flatMap(
-          Effect.provideContext(runner.resolve(input), context) as Effect.Effect<unknown, unknown>,
-          (facts) => locks.withLock(id, carryOut({ id, tag, input: { ...input, facts }, key, decide: runner.decide }))
-        )
+      const send = (facts: unknown) =>
+        locks.withLock(id, carryOut({ id, stream, tag, command: command.success, facts, key, decide: runner.decide }))
+      const run = runner.resolve === undefined ? send(undefined) : Effect.flatMap(
+        Effect.provideContext(runner.resolve({ id, command: command.success }), context) as Effect.Effect<unknown, unknown>,
+        send
+      )
       return Context.getOrUndefined(fiber.context, Tracer.Tracer) === undefined
         ? run
         : Effect.withSpan(run, `${name}.${tag}`, { attributes: { "dunnock.aggregate.id": id } })
@@ -219,40 +227,64 @@ const formatIssue = makeFormatterDefault()
 const messageOf = (error: unknown): string =>
   error instanceof Error ? isIssue(error.cause) ? formatIssue(error.cause) : error.message : String(error)
 
-/** A map of at most `capacity` entries, from which the least recently used is dropped. */
+/**
+ * A map of about `capacity` entries at most, in two halves: what is used goes to the young half, and when that is full
+ * the old half is dropped and the young one grows old.
+ */
 const makeCache = <A>(capacity: number) => {
-  const entries = new Map<string, A>()
+  const half = Math.ceil(capacity / 2)
+  let young = new Map<string, A>()
+  let old = new Map<string, A>()
+  const set = (key: string, entry: A): void => {
+    if (half === 0) return
+    if (young.size >= half && !young.has(key)) {
+      old = young
+      young = new Map()
+    }
+    young.set(key, entry)
+  }
   return {
+    set,
+    has: (key: string): boolean => young.has(key) || old.has(key),
     get: (key: string): A | undefined => {
-      const entry = entries.get(key)
-      if (entry === undefined) return undefined
-      entries.delete(key)
-      entries.set(key, entry)
-      return entry
-    },
-    set: (key: string, entry: A): void => {
-      entries.delete(key)
-      entries.set(key, entry)
-      if (entries.size > capacity) entries.delete(entries.keys().next().value!)
+      const entry = young.get(key)
+      if (entry !== undefined) return entry
+      const older = old.get(key)
+      if (older !== undefined) set(key, older)
+      return older
     }
   }
 }
 
 /** One command at a time for each id: those of this process need not race for the same revision. */
 const makeLocks = () => {
-  const locks = new Map<string, { readonly semaphore: Semaphore.Semaphore; users: number }>()
+  /** The first to come holds the lock without a semaphore; it is made for the second. */
+  interface Lock {
+    users: number
+    semaphore: Semaphore.Semaphore | undefined
+  }
+  const locks = new Map<string, Lock>()
+  const leave = (id: string, lock: Lock) => {
+    if (--lock.users === 0) locks.delete(id)
+  }
   return {
     withLock: <A, E>(id: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       Effect.suspend(() => {
-        let lock = locks.get(id)
-        if (lock === undefined) locks.set(id, lock = { semaphore: Semaphore.makeUnsafe(1), users: 0 })
-        lock.users++
-        return Effect.ensuring(
-          lock.semaphore.withPermit(effect),
-          Effect.sync(() => {
-            if (--lock.users === 0) locks.delete(id)
-          })
-        )
+        const held = locks.get(id)
+        if (held === undefined) {
+          const lock: Lock = { users: 1, semaphore: undefined }
+          locks.set(id, lock)
+          return Effect.ensuring(
+            effect,
+            Effect.suspend(() => {
+              leave(id, lock)
+              return lock.semaphore === undefined ? Effect.void : lock.semaphore.release(1)
+            })
+          )
+        }
+        held.users++
+        held.semaphore ??= Semaphore.makeUnsafe(0)
+        return Effect.ensuring(held.semaphore.withPermit(effect), Effect.sync(() => leave(id, held)))
       })
   }
 }

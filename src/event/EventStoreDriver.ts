@@ -161,12 +161,9 @@ export interface EventPlace {
  */
 export const givenId = (store: string, position: number): string => `${store}:${position}`
 
-/** The position in an id that the store gave, or would give; undefined if the id is of another make. */
-export const positionOf = (store: string, id: string): number | undefined => {
-  if (!id.startsWith(`${store}:`)) return undefined
-  const position = Number(id.slice(store.length + 1))
-  return givenId(store, position) === id ? position : undefined
-}
+/** The position in an id of the store's own make; undefined if it is of another. NaN when no event can ever have it. */
+export const positionOf = (store: string, id: string): number | undefined =>
+  id.startsWith(`${store}:`) ? Number(id.slice(store.length + 1)) : undefined
 
 /** What {@link plan} must know of the store, as of the transaction that will write. */
 export interface Facts {
@@ -204,14 +201,9 @@ export const plan = (
   let position = facts.head.position
 
   const decide = (append: Append): Outcome => {
-    const ids = append.streams.flatMap(({ events }) => events.flatMap(({ id }) => id ?? []))
-    if (ids.length > 0) {
-      const repeat = repeatOf(append, placeOf)
-      if (repeat !== undefined) return repeat
-      const reserved = ids.find((id) => positionOf(facts.store, id) !== undefined)
-      if (reserved !== undefined) {
-        return Result.fail(new InvalidInput({ at: "id", problem: `"${reserved}" is an id that this store gives` }))
-      }
+    if (append.streams.some(({ events }) => events.some(({ id }) => id !== undefined))) {
+      const settled = repeatOf(append, placeOf) ?? reservedIn(append, facts.store)
+      if (settled !== undefined) return settled
     }
     for (const { expected, stream } of append.streams) {
       const actual = revisionOf(stream)
@@ -284,6 +276,15 @@ const repeatOf = (append: Append, find: (id: string) => EventPlace | undefined):
   return Result.fail(
     new DuplicateEventId({ id, stream, existingStream: place.stream, existingRevision: place.revision })
   )
+}
+
+/** A refusal if one of the ids is one that the store will give. */
+const reservedIn = ({ streams }: Append, store: string): Outcome | undefined => {
+  const ids = streams.flatMap(({ events }) => events.flatMap(({ id }) => id ?? []))
+  const reserved = ids.find((id) => positionOf(store, id) !== undefined)
+  return reserved === undefined
+    ? undefined
+    : Result.fail(new InvalidInput({ at: "id", problem: `"${reserved}" is an id that this store gives` }))
 }
 
 /** Whether an event matches at least one of the queries; with no queries every event does. */

@@ -33,18 +33,18 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import type * as Rpc from "effect/rpc/Rpc"
 import * as Stream from "effect/Stream"
-import type { Aggregate, Client, Command, Handler } from "../command/Aggregate.ts"
+import type { Aggregate, AnyCommand, Handler } from "../command/Aggregate.ts"
 import type { AggregateError } from "../command/AggregateError.ts"
 import * as EventStore from "../event/EventStore.ts"
 import type { EventStoreError } from "../event/EventStoreError.ts"
 import { Broken, equal } from "./Contract.ts"
 
 /** What an aggregate has been through. */
-export interface Given<in out Name extends string, in out State, in out E, in out C extends Command> {
+export interface Given<in out Name extends string, in out State, in out E, in out C extends AnyCommand> {
   /** The command that comes. */
   readonly when: <Tag extends C["_tag"]>(
     command: Tag,
-    ...payload: Parameters<Client<C>[Tag]> extends [infer P, ...infer _] ? [payload: P] : []
+    payload: Rpc.PayloadConstructor<Extract<C, { readonly _tag: Tag }>>
   ) => When<Name, State, E, Rpc.Error<Extract<C, { readonly _tag: Tag }>>>
 }
 
@@ -66,11 +66,11 @@ export type Test<Name extends string> = Effect.Effect<
 >
 
 /** Begins a sentence: the aggregate has these events, in their order. */
-export const given = <Name extends string, State, E, C extends Command>(
+export const given = <Name extends string, State, E, C extends AnyCommand>(
   aggregate: Aggregate<Name, State, E, C>,
   ...events: ReadonlyArray<NoInfer<E>>
 ): Given<Name, State, E, C> => ({
-  when: (command, ...[payload]) => {
+  when: (command, payload) => {
     const id = "under-test"
     const outcome = Effect.gen(function*() {
       const store = yield* EventStore.EventStore

@@ -1,9 +1,8 @@
 // An aggregate carries out commands, gives receipts and can be asked for its state, now or as it was.
 import { describe, expect } from "bun:test"
-import { Event, Metadata } from "dunnock"
-import { Clock, Effect, Fiber, Latch, Stream } from "effect"
+import { Effect, Fiber, Latch } from "effect"
 import { TestClock } from "effect/testing"
-import { Account, bank, handlers, history, InsufficientFunds, onEach, onMemory, reasonOf } from "./fixture.ts"
+import { bank, history, InsufficientFunds, onEach, onMemory, reasonOf } from "./fixture.ts"
 
 describe("carrying out a command", () => {
   onEach("gives the revision and position of the last event it appended", (open) =>

@@ -45,3 +45,12 @@ test("examples and tests find the exports by name under Bun and tsc", () => {
     Object.fromEntries(exports.map(([key, file]) => [importName(key), [file]]))
   )
 })
+
+test("every adapter exports the same names", async () => {
+  const adapters = exports.map(([, file]) => file).filter((file) => file.startsWith("./adapters/"))
+  const names = await Promise.all(
+    adapters.map(async (file) => Object.keys(await import(join(root, file))).toSorted())
+  )
+  expect(adapters.length).toBeGreaterThan(1)
+  expect(names).toEqual(adapters.map(() => ["guarantees", "layer", "make"]))
+})

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import process from "node:process"
 import * as Memory from "../../adapters/memory/mod.ts"
 import * as Sqlite from "../../adapters/sqlite/mod.ts"
 import { Contract, EventStoreContract } from "../../src/testing/mod.ts"
@@ -48,6 +49,4 @@ const failed = outcomes.flatMap(({ failed }) => failed)
 const ran = outcomes.reduce((sum, { ran }) => sum + ran, 0)
 for (const line of failed) console.log(`FAIL  ${line}`)
 console.log(`${ran - failed.length} passed, ${failed.length} failed`)
-// The runtimes differ in the globals they have; each has this module.
-const { default: process } = await import("node:process")
 process.exitCode = failed.length > 0 || ran === 0 ? 1 : 0

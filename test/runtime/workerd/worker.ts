@@ -11,7 +11,7 @@ export interface Outcome {
   readonly failure?: string
 }
 
-const { run: cases } = Contract.select(EventStoreContract.cases, { durable: false, shared: false })
+const { run: cases } = Contract.select(EventStoreContract.cases, Memory.guarantees)
 
 const outcomes = Effect.forEach(cases, ({ name, run, topic }) =>
   Effect.map(

@@ -1,0 +1,91 @@
+/**
+ * A process that works on a SQLite event store for a test: it says `ready`, waits for a line on its standard input,
+ * does its job, and says a line of JSON for each thing it has done. It ends when its input does.
+ */
+import { Effect, Result } from "effect"
+import { writeSync } from "node:fs"
+import { createInterface } from "node:readline"
+import { DatabaseSync } from "node:sqlite"
+import { type Job, openStore, write } from "./processes.ts"
+
+/** Written at once, so that it is said even if the process is killed right after. */
+const say = (value: unknown) => Effect.sync(() => void writeSync(1, `${JSON.stringify(value)}\n`))
+
+/** Appends, from several fibers, each its next when the one before has been acknowledged. */
+const append = ({ appends, fibers, filename, name, synchronous }: Extract<Job, { kind: "append" }>) =>
+  Effect.gen(function* () {
+    const store = yield* openStore({ filename, synchronous, busyTimeout: "20 seconds" })
+    const fiber = (f: number) =>
+      Effect.gen(function* () {
+        for (let n = 0; n < appends; n++) yield* say([f, n, yield* write(store, name, f, n)])
+      })
+    yield* Effect.forEach(Array.from({ length: fibers }, (_, f) => f), fiber, { concurrency: "unbounded" })
+  })
+
+/** Creates each of the streams, if nobody else has. */
+const create = ({ filename, name, streams }: Extract<Job, { kind: "create" }>) =>
+  Effect.gen(function* () {
+    const store = yield* openStore({ filename, synchronous: "NORMAL" })
+    const one = (i: number) =>
+      Effect.result(
+        store.commit({
+          streams: [{
+            stream: `s-${i}`,
+            expected: "none",
+            events: [{ id: `${name}-${i}`, type: "Created", version: 1, data: "{}", metadata: "{}", tags: [] }]
+          }],
+          condition: undefined
+        })
+      )
+    const results = yield* Effect.forEach(Array.from({ length: streams }, (_, i) => i), one, { concurrency: 4 })
+    yield* say(results.map((result) => Result.isSuccess(result) ? "created" : result.failure.reason._tag))
+  })
+
+/** Opens each of the files, none of which exists, and writes once. */
+const open = ({ filenames, name }: Extract<Job, { kind: "open" }>) =>
+  Effect.forEach(
+    filenames,
+    (filename) => Effect.scoped(Effect.flatMap(openStore({ filename }), (store) => write(store, name, 0, 0))),
+    { discard: true }
+  )
+
+/** Takes the write lock of a file and writes to it without committing; the lock is kept until the next line. */
+const hold = ({ filename }: Extract<Job, { kind: "hold" }>) =>
+  Effect.gen(function* () {
+    const database = new DatabaseSync(filename)
+    database.exec("begin immediate")
+    database.exec(
+      "insert into dunnock_events select 1000000, 'held', 1, 'held', 'Held', 1, '{}', '{}', '[]', max(recorded_at) " +
+        "from dunnock_events"
+    )
+    yield* say("held")
+    yield* line
+    database.exec("rollback")
+    database.close()
+  })
+
+const input = createInterface({ input: process.stdin })
+input.on("close", () => process.exit())
+const lines = input[Symbol.asyncIterator]()
+const line = Effect.promise(() => lines.next())
+
+const job: Job = JSON.parse(process.argv[2] ?? "")
+const work = () => {
+  switch (job.kind) {
+    case "append":
+      return append(job)
+    case "create":
+      return create(job)
+    case "open":
+      return open(job)
+    case "hold":
+      return hold(job)
+  }
+}
+
+await Effect.runPromise(Effect.scoped(Effect.gen(function* () {
+  yield* say("ready")
+  yield* line
+  yield* work()
+})))
+process.exit()
