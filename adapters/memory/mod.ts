@@ -38,11 +38,14 @@ export const make: Effect.Effect<EventStoreDriver> = Effect.sync(() => {
   const store = uuidV4Unsafe()
   const find = (id: string) => {
     const position = positionOf(store, id)
-    return position === undefined ? ids.get(id) : log[position - 1]
+    if (position === undefined) return ids.get(id)
+    const event = log[position - 1]
+    return event?.id === undefined ? event : undefined
   }
 
   return {
     name: "memory",
+    store,
     groupCommit: false,
     append: (appends) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
@@ -56,7 +59,7 @@ export const make: Effect.Effect<EventStoreDriver> = Effect.sync(() => {
         })
         for (const event of events) {
           log.push(event)
-          if (positionOf(store, event.id) === undefined) ids.set(event.id, event)
+          if (event.id !== undefined) ids.set(event.id, event)
           const stream = streams.get(event.stream)
           if (stream === undefined) streams.set(event.stream, [event])
           else stream.push(event)

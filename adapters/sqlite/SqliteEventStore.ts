@@ -27,8 +27,8 @@ const migrations: Migrations = [
       type text not null,
       version integer not null,
       data text not null,
-      metadata text not null,
-      tags text not null,
+      metadata text,
+      tags text,
       recorded_at integer not null,
       unique (stream, revision)
     ) strict`,
@@ -97,7 +97,7 @@ export const make = (
         revision: heads.revision,
         byId: (id) => {
           const [row] = values(...sql.find(id))
-          return row && EventLog.toEvent(store, row)
+          return row && EventLog.toEvent(row)
         },
         match: (condition) => {
           const [row] = values(...sql.match(condition))
@@ -106,7 +106,7 @@ export const make = (
         now
       })
       for (const event of events) {
-        connection.run(insertEvent, EventLog.toRow(store, event))
+        connection.run(insertEvent, EventLog.toRow(event))
         for (const tag of event.tags) connection.run(insertTag, [tag, event.position])
         heads.add(event)
       }
@@ -115,6 +115,7 @@ export const make = (
 
     return {
       name,
+      store,
       groupCommit: true,
       append: (appends) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) => connection.transaction(() => append(appends, now))).pipe(

@@ -62,7 +62,7 @@ const measure = async (store: Store, callers: number, width: number, ms: number)
   return sample
 }
 
-const width = ({ quick }: Settings): number => quick ? 300 : 1000
+const width = ({ quick }: Settings): number => quick ? 200 : 1000
 
 const memory = { ...Contenders.memory, ...Contenders.uncachedMemory }
 
@@ -87,7 +87,7 @@ const onSqlite = (synchronous: "NORMAL" | "FULL", callers: number): Case => ({
     const filename = Contenders.fileIn(settings.folder, `command-${process.pid}`)
     try {
       const store = await open({ filename, synchronous })
-      return await measure(store, callers, width(settings), settings.quick ? 250 : 1500)
+      return await measure(store, callers, width(settings), settings.quick ? 200 : 1500)
     } finally {
       Contenders.remove(filename)
     }

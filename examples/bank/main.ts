@@ -14,6 +14,8 @@ import { reconcile } from "./Reconciliation.ts"
 
 const filename = process.argv[2] ?? "bank.db"
 
+const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((total, number) => total + number, 0)
+
 const title = (text: string) => Console.log(`\n${text}\n`)
 
 /** Text in columns: the first to the left, the others to the right. */
@@ -101,15 +103,26 @@ const program = Effect.gen(function* () {
   yield* title("All accounts")
   const ids = ["ann", "ben", ...imported.map(([first]) => first!.movement.account).toSorted()]
   const states = yield* Effect.forEach(ids, (id) => Account.state(id))
-  const balances = states.map(({ state }) => state.balance)
+  const rows = states.map(({ revision, state }, i) => [ids[i]!, revision, inEuros(state.balance)])
   yield* table([
     ["account", "events", "balance"],
-    ...ids.map((id, i) => [id, states[i]!.revision, inEuros(balances[i]!)]),
-    ["total", yield* store.head, inEuros(balances.reduce((sum, balance) => sum + balance))]
+    ...rows,
+    [
+      "total",
+      sum(states.map(({ revision }) => revision)),
+      inEuros(sum(states.map(({ state }) => state.balance)))
+    ]
   ])
 })
 
 // What the program needs is given to it here: with another layer its events are kept in another store.
 const BankLive = Layer.provideMerge(AccountLive, Sqlite.layer({ filename }))
 
-await Effect.runPromise(Effect.provide(program, BankLive))
+await Effect.runPromise(
+  Effect.provide(program, BankLive).pipe(
+    // Whatever goes wrong, its message is a sentence that says what and where.
+    Effect.catch((error) =>
+      Effect.andThen(Console.error(error.message), Effect.sync(() => process.exitCode = 1))
+    )
+  )
+)

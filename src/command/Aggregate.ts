@@ -228,7 +228,12 @@ export const make = <
       }
       return client as Client<Commands[number]>
     }),
-    state: (id, at) => Effect.flatMap(EventStore.EventStore, (store) => Fold.load(fold, store, id, at)),
+    state: (id, at = {}) =>
+      Effect.flatMap(EventStore.EventStore, (store) => {
+        const problem = EventStore.problemOfName("id", id) ?? EventStore.problemOfName("stream", fold.stream(id)) ??
+          EventStore.problemOfNumbers(at)
+        return problem === undefined ? Fold.load(fold, store, id, at) : Effect.fail(problem)
+      }),
     toLayer: (handlers, layerOptions) =>
       Layer.effect(
         service,

@@ -36,15 +36,16 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Event from "./Event.ts"
-import type {
-  Append,
-  EventStoreDriver,
-  Expected,
-  NewEvent,
-  Outcome,
-  Query,
-  Receipt,
-  StoredEvent
+import {
+  type Append,
+  type EventStoreDriver,
+  type Expected,
+  givenId,
+  type NewEvent,
+  type Outcome,
+  type Query,
+  type Receipt,
+  type StoredEvent
 } from "./EventStoreDriver.ts"
 import { EventStoreError, InvalidInput, type Reason, Undecodable } from "./EventStoreError.ts"
 import * as Metadata from "./Metadata.ts"
@@ -184,12 +185,13 @@ export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never,
         }),
       read: (set, stream, options = {}) => {
         const problem = problemOfName("stream", stream) ?? problemOfNumbers(options)
-        return problem === undefined ? decodePages(set, pages(driver, stream, options)) : Stream.fail(problem)
+        return problem === undefined ? decodePages(driver, set, pages(driver, stream, options)) : Stream.fail(problem)
       },
       log: (set, { limit = Infinity, ...options } = {}) => {
         const problem = problemOfNumbers({ after: options.after, limit })
         if (problem !== undefined) return Stream.fail(problem)
         return decodePages(
+          driver,
           set,
           Stream.unwrap(Effect.map(driver.head, (end) =>
             Stream.paginate({ after: options.after ?? 0, left: limit }, ({ after, left }) =>
@@ -209,6 +211,7 @@ export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never,
         if (problem !== undefined) return Stream.fail(problem)
         const queries = [query(set, options)]
         return decodePages(
+          driver,
           set,
           Stream.paginate(options.after ?? 0, (after) =>
             Effect.suspend(() => {
@@ -259,6 +262,7 @@ export const pages = (
 
 /** Decodes pages of events; those before one that cannot be decoded are given before the failure. */
 const decodePages = <E>(
+  driver: EventStoreDriver,
   set: Event.Set<E>,
   stored: Stream.Stream<ReadonlyArray<StoredEvent>, EventStoreError>
 ): Stream.Stream<Event.Recorded<E>, EventStoreError> =>
@@ -268,7 +272,7 @@ const decodePages = <E>(
       const data = decodeStored(set, event)
       if (Result.isFailure(data)) return Stream.concat(Stream.fromArray(decoded), Stream.fail(data.failure))
       decoded.push({
-        id: event.id,
+        id: event.id ?? givenId(driver.store, event.position),
         stream: event.stream,
         revision: event.revision,
         position: event.position,
@@ -418,7 +422,8 @@ export const problemOfName = (at: string, name: unknown): EventStoreError | unde
 
 const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0
 
-const problemOfNumbers = (options: ReadOptions & { readonly after?: number | undefined }): EventStoreError | undefined => {
+/** What is wrong with where to read, if anything is. */
+export const problemOfNumbers = (options: ReadOptions & { readonly after?: number | undefined }): EventStoreError | undefined => {
   for (const at of ["after", "from", "limit", "atRevision"] as const) {
     const n = options[at]
     if (n !== undefined && !isCount(n) && !(at === "limit" && n === Infinity)) {

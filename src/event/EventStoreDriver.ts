@@ -36,7 +36,7 @@ export interface Query {
 
 /** An event to be appended. */
 export interface NewEvent {
-  /** Its id, if the writer gives one; {@link givenId} otherwise. */
+  /** Its id, if the writer gave one; undefined means {@link givenId}. */
   readonly id: string | undefined
   readonly type: string
   readonly version: number
@@ -49,7 +49,6 @@ export interface NewEvent {
 
 /** An event of the log. */
 export interface StoredEvent extends NewEvent {
-  readonly id: string
   readonly stream: string
   /** 1, 2, … in its stream. */
   readonly revision: number
@@ -107,8 +106,10 @@ export interface Snapshot {
 
 /** What a store does with encoded events. Effects may be interrupted; an append that was begun is then left to finish. */
 export interface EventStoreDriver {
-  /** Names the store in errors and spans: its kind and where it is. */
+  /** Names the store in errors: its kind and where it is. */
   readonly name: string
+  /** The unique name under which the store gives ids: a UUID that was made, and is kept, with it. */
+  readonly store: string
   /**
    * Whether a commit costs so much more than an event that it pays to let every append of the current turn of the event
    * loop join it.
@@ -167,7 +168,7 @@ export const positionOf = (store: string, id: string): number | undefined =>
 
 /** What {@link plan} must know of the store, as of the transaction that will write. */
 export interface Facts {
-  /** The unique name under which the store gives ids: a UUID that was made with the store. */
+  /** The unique name of the store. */
   readonly store: string
   /** The newest event's position and time, both 0 when there is none. */
   readonly head: { readonly position: number; readonly recordedAt: number }
@@ -227,7 +228,7 @@ export const plan = (
           position,
           stream: write.stream,
           revision,
-          id: id ?? givenId(facts.store, position),
+          id,
           type,
           version,
           data,

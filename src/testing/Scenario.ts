@@ -44,9 +44,12 @@ export interface Given<in out Name extends string, in out State, in out E, in ou
   /** The command that comes. */
   readonly when: <Tag extends C["_tag"]>(
     command: Tag,
-    payload: Rpc.PayloadConstructor<Extract<C, { readonly _tag: Tag }>>
+    ...payload: PayloadOf<Extract<C, { readonly _tag: Tag }>>
   ) => When<Name, State, E, Rpc.Error<Extract<C, { readonly _tag: Tag }>>>
 }
+
+/** The payload of a command as an argument; none for a command without one. */
+type PayloadOf<C> = void extends Rpc.PayloadConstructor<C> ? [] : [payload: Rpc.PayloadConstructor<C>]
 
 /** What is expected of the command. Each is a test: an effect that fails with `Broken` when it comes out otherwise. */
 export interface When<in out Name extends string, in out State, in out E, in out Error> {
@@ -70,7 +73,7 @@ export const given = <Name extends string, State, E, C extends AnyCommand>(
   aggregate: Aggregate<Name, State, E, C>,
   ...events: ReadonlyArray<NoInfer<E>>
 ): Given<Name, State, E, C> => ({
-  when: (command, payload) => {
+  when: (command, ...[payload]) => {
     const id = "under-test"
     const outcome = Effect.gen(function*() {
       const store = yield* EventStore.EventStore

@@ -2,7 +2,8 @@
  * A process that works on a SQLite event store for a test: it says `ready`, waits for a line on its standard input,
  * does its job, and says a line of JSON for each thing it has done. It ends when its input does.
  */
-import { Effect, Result } from "effect"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { writeSync } from "node:fs"
 import { createInterface } from "node:readline"
 import { DatabaseSync } from "node:sqlite"

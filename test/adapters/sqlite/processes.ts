@@ -1,7 +1,14 @@
 /** Processes that share a SQLite event store: what they are asked to do, and how a test starts and ends them. */
-import { Event, EventStore, type EventStoreError } from "dunnock"
+import * as Event from "dunnock/Event"
+import * as EventStore from "dunnock/EventStore"
+import type { EventStoreError } from "dunnock/EventStoreError"
 import * as Sqlite from "dunnock/sqlite"
-import { Context, Effect, Layer, Schema, type Scope } from "effect"
+// Deep imports, since dozens of processes start up with them.
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
@@ -27,7 +34,7 @@ export type Job =
 /** An event store on a file, closed with the scope. */
 export const openStore = (
   options: Sqlite.Options
-): Effect.Effect<EventStore.EventStore, EventStoreError.EventStoreError, Scope.Scope> =>
+): Effect.Effect<EventStore.EventStore, EventStoreError, Scope.Scope> =>
   Effect.map(Layer.build(Sqlite.layer(options)), Context.get(EventStore.EventStore))
 
 export const events = Event.set({ Written: { writer: Schema.String, fiber: Schema.Int, n: Schema.Int } })
@@ -88,15 +95,17 @@ const run = (job: Job): Process => {
     tell: (line) => void child.stdin.write(`${line}\n`),
     kill: () => void child.kill("SIGKILL"),
     said,
-    hear: Effect.callback<unknown>((resume) => {
-      const take = () => {
-        if (said.length <= heard) return
-        listening = undefined
-        resume(Effect.succeed(said[heard++]))
-      }
-      listening = take
-      take()
-    }),
+    hear: Effect.raceFirst(
+      Effect.callback<unknown>((resume) => {
+        listening = () => {
+          if (said.length <= heard) return
+          listening = undefined
+          resume(Effect.succeed(said[heard++]))
+        }
+        listening()
+      }),
+      Effect.flatMap(Effect.promise(() => ended), (how) => Effect.die(new Error(`the process ended: ${how}`)))
+    ),
     ended: Effect.promise(() => ended)
   }
 }
