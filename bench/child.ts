@@ -5,8 +5,7 @@
 import type { Settings } from "./lib/Workload.ts"
 import { casesOf } from "./workload/index.ts"
 
-const [workload = "", name = "", contender = "", settings = "{}"] = process.argv
-  .slice(2)
+const [workload = "", name = "", contender = "", settings = "{}"] = process.argv.slice(2)
 
 const finish = (result: object): never => {
   process.stdout.write(`\n@@${JSON.stringify(result)}\n`)
@@ -22,11 +21,7 @@ console.log = () => {} // some peers log each conflict
 try {
   const found = (await casesOf(workload)).find((candidate) => candidate.name === name)
   const measure = found?.contenders[contender]
-  if (measure === undefined) {
-    throw new Error(
-      `no contender "${contender}" in case "${name}" of "${workload}"`
-    )
-  }
+  if (measure === undefined) throw new Error(`no contender "${contender}" in ${workload}: ${name}`)
   finish(await measure(JSON.parse(settings) as Settings))
 } catch (error) {
   fail(error)

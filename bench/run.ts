@@ -63,21 +63,15 @@ if (cases.length === 0) {
 }
 
 Peers.install()
-const folder = mkdtempSync(
-  `${process.env["BENCH_DATA"] ?? tmpdir()}/dunnock-bench-`
-)
+const folder = mkdtempSync(`${process.env["BENCH_DATA"] ?? tmpdir()}/dunnock-bench-`)
 let failed = false
 try {
   for (const subject of cases) {
-    const results = await run(workload, subject, {
-      quick: values.quick,
-      folder
-    })
-    if (values.json) {
-      for (const result of results) {
-        console.log(Report.json(workload, subject, result))
-      }
-    } else console.log(Report.table(workload, subject, results))
+    const results = await run(workload, subject, { quick: values.quick, folder })
+    const lines = values.json
+      ? results.map((result) => Report.json(workload, subject, result))
+      : [Report.table(workload, subject, results)]
+    for (const line of lines) console.log(line)
     // Peers have known failures, which the table shows; ours and raw's must not pass unnoticed.
     failed ||= results.some((result) => "error" in result && !result.contender.startsWith("@"))
   }

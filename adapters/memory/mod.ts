@@ -13,7 +13,6 @@
  * @module
  */
 import * as Clock from "effect/Clock"
-import { uuidV4Unsafe } from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as EventStore from "../../src/event/EventStore.ts"
@@ -35,7 +34,7 @@ export const make: Effect.Effect<EventStoreDriver> = Effect.sync(() => {
   const ids = new Map<string, StoredEvent>()
   const snapshots = new Map<string, Snapshot>()
   const none: ReadonlyArray<StoredEvent> = []
-  const store = uuidV4Unsafe()
+  const store = globalThis.crypto.randomUUID()
   const find = (id: string) => {
     const position = positionOf(store, id)
     if (position === undefined) return ids.get(id)

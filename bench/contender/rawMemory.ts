@@ -1,26 +1,33 @@
 import { type Cart, decide, empty, evolve, type Item, items } from "../lib/Cart.ts"
 import type { Store } from "../lib/Store.ts"
 
-interface ItemAdded {
+/** An event; its data is kept as `A`. */
+interface ItemAdded<A> {
   readonly type: "ItemAdded"
-  readonly data: Item
+  readonly data: A
+}
+
+interface Codec<A> {
+  readonly encode: (item: Item) => A
+  readonly decode: (data: A) => Item
 }
 
 class Conflict extends Error {}
 
-const fold = (events: ReadonlyArray<ItemAdded>): Cart => {
-  let cart = empty
-  for (const event of events) cart = evolve(cart, event.data)
-  return cart
-}
+const make = <A>({ encode, decode }: Codec<A>): Store => {
+  const streams = new Map<string, Array<ItemAdded<A>>>()
 
-/** A Map of arrays behind an async interface: nothing is copied, checked or encoded. */
-export const open = (): Promise<Store> => {
-  const streams = new Map<string, Array<ItemAdded>>()
+  const added = (item: Item): ItemAdded<A> => ({ type: "ItemAdded", data: encode(item) })
+
+  const fold = (events: ReadonlyArray<ItemAdded<A>>): Cart => {
+    let cart = empty
+    for (const event of events) cart = evolve(cart, decode(event.data))
+    return cart
+  }
 
   const load = async (stream: string) => streams.get(stream) ?? []
 
-  const append = async (stream: string, expected: number, events: Array<ItemAdded>) => {
+  const append = async (stream: string, expected: number, events: Array<ItemAdded<A>>) => {
     const present = streams.get(stream)
     if ((present?.length ?? 0) !== expected) throw new Conflict()
     if (present === undefined) streams.set(stream, events)
@@ -30,10 +37,7 @@ export const open = (): Promise<Store> => {
   const attempt = async (stream: string, item: Item) => {
     const events = await load(stream)
     const revision = events.length
-    await append(stream, revision, [{
-      type: "ItemAdded",
-      data: decide(fold(events), item)
-    }])
+    await append(stream, revision, [added(decide(fold(events), item))])
   }
 
   const command = async (stream: string, item: Item): Promise<void> => {
@@ -45,24 +49,27 @@ export const open = (): Promise<Store> => {
     }
   }
 
-  return Promise.resolve({
+  return {
     command,
     seed: async (names, each) => {
-      for (const name of names) {
-        streams.set(
-          name,
-          items(each).map((data) => ({ type: "ItemAdded", data }))
-        )
-      }
+      for (const name of names) streams.set(name, items(each).map(added))
     },
     count: async () => streams.values().reduce((sum, events) => sum + events.length, 0),
     replay: async (stream) => fold(await load(stream)),
     // The workload writes one stream after another, so this is the order of the log.
     consume: async (_total, handle) => {
       for (const [stream, events] of streams) {
-        for (const event of events) handle(stream, event.data)
+        for (const event of events) handle(stream, decode(event.data))
       }
     },
     close: async () => {}
-  })
+  }
 }
+
+/** A Map of arrays behind an async interface: nothing is copied, checked or encoded. */
+export const open = (): Promise<Store> =>
+  Promise.resolve(make({ encode: (item) => item, decode: (item) => item }))
+
+/** The same, but what is kept is JSON text, which nobody else can change. */
+export const openText = (): Promise<Store> =>
+  Promise.resolve(make({ encode: (item) => JSON.stringify(item), decode: (text) => JSON.parse(text) }))

@@ -32,14 +32,10 @@ function* pages(read: (last: Row | undefined) => ReadonlyArray<Row>): Generator<
 
 const connect = (file: File) => {
   const database = new DatabaseSync(file.filename)
-  database.exec(
-    `pragma journal_mode = wal; pragma synchronous = ${file.synchronous}; ${schema}`
-  )
+  database.exec(`pragma journal_mode = wal; pragma synchronous = ${file.synchronous}; ${schema}`)
   const columns = "select revision, type, data from event where stream = ?"
   const load = database.prepare(`${columns} order by revision`)
-  const after = database.prepare(
-    `${columns} and revision > ? order by revision limit ${page}`
-  )
+  const after = database.prepare(`${columns} and revision > ? order by revision limit ${page}`)
   const log = database.prepare(
     `select position, stream, type, data from event where position > ? order by position limit ${page}`
   )
@@ -70,9 +66,7 @@ const addItem = (connection: Connection, stream: string, item: Item): void => {
 
 const replay = (connection: Connection, stream: string): Cart => {
   let cart = empty
-  for (
-    const rows of pages((last) => connection.after(stream, last?.revision ?? 0))
-  ) {
+  for (const rows of pages((last) => connection.after(stream, last?.revision ?? 0))) {
     for (const row of rows) cart = evolve(cart, itemOf(row))
   }
   return cart

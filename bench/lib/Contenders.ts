@@ -39,6 +39,7 @@ const dunnockSqlite = (options: Options = {}): OpenSqlite => async (file) =>
 /** The stores in memory. */
 export const memory: Contenders<OpenMemory> = {
   "raw": async () => (await import("../contender/rawMemory.ts")).open(),
+  "raw JSON": async () => (await import("../contender/rawMemory.ts")).openText(),
   "dunnock": dunnockMemory(),
   "dunnock, no JIT": dunnockMemory({ interpreted: true }),
   "@event-driven-io/emmett": async () => (await import("../contender/emmett.ts")).open(),

@@ -38,6 +38,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Event from "../event/Event.ts"
 import * as EventStore from "../event/EventStore.ts"
+import * as Input from "../event/Input.ts"
 import type { Receipt } from "../event/EventStoreDriver.ts"
 import type { EventStoreError } from "../event/EventStoreError.ts"
 import type { AggregateError } from "./AggregateError.ts"
@@ -230,8 +231,8 @@ export const make = <
     }),
     state: (id, at = {}) =>
       Effect.flatMap(EventStore.EventStore, (store) => {
-        const problem = EventStore.problemOfName("id", id) ?? EventStore.problemOfName("stream", fold.stream(id)) ??
-          EventStore.problemOfNumbers(at)
+        const problem = Input.problemOfName("id", id) ?? Input.problemOfName("stream", fold.stream(id)) ??
+          Input.problemOfNumbers(at)
         return problem === undefined ? Fold.load(fold, store, id, at) : Effect.fail(problem)
       }),
     toLayer: (handlers, layerOptions) =>

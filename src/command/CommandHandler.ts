@@ -2,19 +2,19 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import { isIssue, makeFormatterDefault } from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import * as Semaphore from "effect/Semaphore"
-import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Event from "../event/Event.ts"
 import * as EventStore from "../event/EventStore.ts"
 import type { NewEvent, Receipt } from "../event/EventStoreDriver.ts"
 import type { EventStoreError } from "../event/EventStoreError.ts"
+import * as Input from "../event/Input.ts"
 import * as Metadata from "../event/Metadata.ts"
+import * as Pages from "../event/Pages.ts"
 import type { Command, CommandOptions, Decision, Handler, LayerOptions, Loaded } from "./Aggregate.ts"
 import { AggregateError, InvalidCommand, InvalidDecision, TooManyConflicts } from "./AggregateError.ts"
 import * as Fold from "./Fold.ts"
@@ -100,7 +100,7 @@ export const make: <Name extends string, State, E>(
   const append = (call: Call<E>, loaded: Loaded<State>, decided: ReadonlyArray<E>) =>
     Effect.withFiber<Receipt, unknown>((fiber) => {
       const { stream } = call
-      const metadata = EventStore.metadataText(
+      const metadata = Metadata.toText(
         fiber.context,
         call.key === undefined ? undefined : { idempotencyKey: call.key }
       )
@@ -112,8 +112,8 @@ export const make: <Name extends string, State, E>(
         const id = call.key === undefined ? undefined : keyedId(stream, call.key, i)
         events.push({ ...encoded.success, id, metadata })
         // What a reader of the log will see, not what was passed in, is what is folded.
-        const decoded = Event.decode(fold.events, encoded.success)
-        if (Result.isFailure(decoded)) return refuse(InvalidDecision, call, decoded.failure)
+        const decoded = Result.try(() => Event.decode(fold.events, encoded.success))
+        if (Result.isFailure(decoded)) return refuse(InvalidDecision, call, messageOf(decoded.failure))
         state = fold.apply(state, decoded.success)
       }
       const committed = store.commit({ streams: [{ stream, expected: loaded.revision, events }], condition: undefined })
@@ -133,16 +133,13 @@ export const make: <Name extends string, State, E>(
   const earlier = (stream: string, key: string): Effect.Effect<Receipt | undefined, EventStoreError> =>
     Effect.flatMap(store.driver.find(keyedId(stream, key, 0)), (first) => {
       if (first === undefined) return Effect.succeed(undefined)
-      const later = EventStore.pages(store.driver, stream, { from: first.revision })
-      return later.pipe(
-        Stream.flattenIterable,
-        Stream.zipWithIndex,
-        Stream.takeWhile(([event, i]) => event.id === keyedId(stream, key, i)),
-        Stream.runLast,
-        Effect.map((last) => {
-          const { position, revision } = Option.isSome(last) ? last.value[0] : first
-          return { stream, revision, position }
-        })
+      let last = first
+      const from = { from: first.revision }
+      return Effect.map(
+        Pages.forEach(Pages.ofStream(store.driver, stream, from), Pages.start(from), (event) => {
+          if (event.id === keyedId(stream, key, event.revision - first.revision)) last = event
+        }),
+        () => ({ stream, revision: last.revision, position: last.position })
       )
     })
 
@@ -192,8 +189,8 @@ export const make: <Name extends string, State, E>(
       const stream = fold.stream(id)
       const key = idempotencyKey ?? fiber.getRef(Metadata.Current).idempotencyKey
       // An aggregate that is in the cache has a name that has been used before.
-      const problem = (cache.has(id) ? undefined : EventStore.problemOfName("id", id) ?? EventStore.problemOfName("id", stream)) ??
-        (key === undefined ? undefined : EventStore.problemOfName("idempotencyKey", keyedId(stream, key, 0)))
+      const problem = (cache.has(id) ? undefined : Input.problemOfName("id", id) ?? Input.problemOfName("id", stream)) ??
+        (key === undefined ? undefined : Input.problemOfName("idempotencyKey", keyedId(stream, key, 0)))
       if (problem !== undefined) return refuse(InvalidCommand, { id, tag }, problem.message)
       const command = Result.try(() => runner.make(payload))
       if (Result.isFailure(command)) return refuse(InvalidCommand, { id, tag }, messageOf(command.failure))

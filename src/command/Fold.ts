@@ -4,10 +4,10 @@ import * as Hash from "effect/Hash"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaParser from "effect/SchemaParser"
-import * as Stream from "effect/Stream"
 import type * as Event from "../event/Event.ts"
-import * as EventStore from "../event/EventStore.ts"
+import type * as EventStore from "../event/EventStore.ts"
 import type { EventStoreError } from "../event/EventStoreError.ts"
+import * as Pages from "../event/Pages.ts"
 import type { AsOf, Loaded, Options } from "./Aggregate.ts"
 
 export interface Fold<State, E> {
@@ -37,6 +37,12 @@ export const make = <State, E>(
   snapshots: snapshots === undefined ? undefined : makeSnapshots(state, snapshots)
 })
 
+/** What of a schema's syntax tree says which values it has. */
+const shapeKeys = [
+  ..."_tag name type types literal isOptional elements rest parameter propertySignatures indexSignatures".split(" "),
+  ..."typeParameters encoding to context checks annotations expected identifier".split(" ")
+]
+
 const makeSnapshots = <State>(
   schema: Schema.Codec<State, any>,
   { every, version = 1 }: NonNullable<Options<State, any, any>["snapshots"]>
@@ -45,7 +51,7 @@ const makeSnapshots = <State>(
   const codec = Schema.toCodecJson(schema)
   const encode = SchemaParser.encodeSync(codec)
   const decode = SchemaParser.decodeUnknownResult(codec)
-  const shape = JSON.stringify(Schema.toRepresentation(codec))
+  const shape = JSON.stringify(codec.ast, shapeKeys)
   return {
     every,
     fingerprint: `${version}:${shape.length}:${Hash.string(shape)}`,
@@ -91,20 +97,15 @@ export const catchUp = <State, E>(
 ): Effect.Effect<Loaded<State>, EventStoreError> =>
   Effect.suspend(() => {
     let { position, revision, state } = from
-    return Stream.runForEach(
-      EventStore.pages(store.driver, fold.stream(id), { ...at, from: from.revision + 1 }),
-      (page) => {
-        for (const event of page) {
-          const decoded = EventStore.decodeStored(fold.events, event)
-          if (Result.isFailure(decoded)) return Effect.fail(decoded.failure)
-          state = fold.apply(state, decoded.success)
-          revision = event.revision
-          position = event.position
-        }
-        return Effect.void
-      }
-    ).pipe(
-      Effect.map(() => ({ state, revision, position }))
+    const options = { ...at, from: from.revision + 1 }
+    const read = Pages.ofStream(store.driver, fold.stream(id), options)
+    return Effect.map(
+      Pages.forEach(read, Pages.start(options), (event) => {
+        state = fold.apply(state, Pages.decode(fold.events, event))
+        revision = event.revision
+        position = event.position
+      }),
+      () => ({ state, revision, position })
     )
   })
 

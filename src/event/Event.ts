@@ -22,7 +22,7 @@
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { type Issue, makeFormatterDefault } from "effect/SchemaIssue"
+import { isIssue, makeFormatterDefault } from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import type * as Types from "effect/Types"
 import type { Metadata } from "./Metadata.ts"
@@ -127,9 +127,10 @@ export interface Set<in out E> {
 interface Codec {
   readonly version: number
   readonly tags: ((data: any) => ReadonlyArray<string>) | undefined
-  readonly encode: (input: unknown) => Result.Result<unknown, Issue>
-  /** For stored version i + 1: decode it, then bring it to the current version. */
-  readonly decode: ReadonlyArray<(input: unknown) => Result.Result<unknown, Issue>>
+  /** Throws if the value does not fit. */
+  readonly encode: (input: unknown) => unknown
+  /** For stored version i + 1: decode it, then bring it to the current version. Throws if it does not fit. */
+  readonly decode: ReadonlyArray<(input: unknown) => unknown>
 }
 
 const isEvent = (u: object): u is Event<unknown> => TypeId in u
@@ -137,19 +138,29 @@ const isEvent = (u: object): u is Event<unknown> => TypeId in u
 const compile = (definition: Schema.Struct.Fields | Event<any>): Codec => {
   const { tags, versions }: Event<any> = isEvent(definition) ? definition : make(definition)
   const current = versions[versions.length - 1]!.schema
-  const check = SchemaParser.decodeUnknownResult(Schema.toType(current))
+  const check = readable(SchemaParser.decodeUnknownSync(Schema.toType(current)))
   return {
     version: versions.length,
     tags,
-    encode: SchemaParser.encodeUnknownResult(current),
+    encode: readable(SchemaParser.encodeUnknownSync(current)),
     decode: versions.map((stored, i) => {
-      const decode = SchemaParser.decodeUnknownResult(stored.schema)
+      const decode = readable(SchemaParser.decodeUnknownSync(stored.schema))
       const later = versions.slice(i + 1)
       return later.length === 0
         ? decode
-        : (input) =>
-          Result.flatMap(decode(input), (data) => check(later.reduce((data, { upcast }) => upcast!(data), data)))
+        : (input) => check(later.reduce((data, { upcast }) => upcast!(data), decode(input)))
     })
+  }
+}
+
+const formatIssue = makeFormatterDefault()
+
+/** A parser whose error says what is wrong. */
+const readable = (parse: (input: unknown) => unknown) => (input: unknown): unknown => {
+  try {
+    return parse(input)
+  } catch (error) {
+    throw error instanceof Error && isIssue(error.cause) ? new Error(formatIssue(error.cause)) : error
   }
 }
 
@@ -185,8 +196,6 @@ export interface Encoded {
   readonly tags: ReadonlyArray<string>
 }
 
-const formatIssue = makeFormatterDefault()
-
 const noTags: ReadonlyArray<string> = []
 
 /** Encodes an event value, or says what is wrong with it. */
@@ -195,38 +204,29 @@ export const encode = <E>(self: Set<E>, event: E): Result.Result<Encoded, string
   const codec = self.codecs.get(type as string)
   if (codec === undefined) return Result.fail(`unknown event type ${JSON.stringify(type)}; known are ${self.types.join(", ")}`)
   try {
-    const encoded = codec.encode(event)
-    if (Result.isFailure(encoded)) return Result.fail(`event "${type}": ${formatIssue(encoded.failure)}`)
     return Result.succeed({
       type: type as string,
       version: codec.version,
-      data: JSON.stringify(encoded.success),
+      data: JSON.stringify(codec.encode(event)),
       tags: codec.tags === undefined ? noTags : codec.tags(event)
     })
   } catch (error) {
-    // a cyclic value, or a tags function that threw
+    // a value that does not fit or is cyclic, or a tags function that threw
     return Result.fail(`event "${type}": ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 
-/** Decodes the JSON text of a stored event and brings it to the current version, or says why it cannot. */
+/** The value of a stored event, brought to the current version. Throws an `Error` that says why it cannot be. */
 export const decode = <E>(
   self: Set<E>,
   stored: { readonly type: string; readonly version: number; readonly data: string }
-): Result.Result<E, string> => {
+): E => {
   const codec = self.codecs.get(stored.type)
-  if (codec === undefined) return Result.fail(`unknown event type; known are ${self.types.join(", ")}`)
+  if (codec === undefined) throw new Error(`unknown event type; known are ${self.types.join(", ")}`)
   const decode = codec.decode[stored.version - 1]
-  if (decode === undefined) return Result.fail(`unknown version; the newest known is ${codec.version}`)
-  try {
-    const decoded = decode(JSON.parse(stored.data))
-    if (Result.isFailure(decoded)) return Result.fail(formatIssue(decoded.failure))
-    // The object was made by the line above: nobody else holds it.
-    const event = decoded.success as { _tag: string }
-    event._tag = stored.type
-    return Result.succeed(event as E)
-  } catch (error) {
-    // text that is not JSON, or an upcast that threw
-    return Result.fail(error instanceof Error ? error.message : String(error))
-  }
+  if (decode === undefined) throw new Error(`unknown version; the newest known is ${codec.version}`)
+  const event = decode(JSON.parse(stored.data)) as { _tag: string }
+  // The object was made by the line above: nobody else holds it.
+  event._tag = stored.type
+  return event as E
 }

@@ -15,6 +15,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Tracer from "effect/Tracer"
 
 /** The metadata of an event. Every field is optional; none is interpreted by a store. */
 export interface Metadata {
@@ -57,4 +58,16 @@ export const causedBy = (event: { readonly id: string; readonly metadata: Metada
     ...(actor === undefined ? {} : { actor }),
     ...(tenant === undefined ? {} : { tenant })
   }
+}
+
+/**
+ * The JSON text of the metadata in a context, with the trace of its span, and with more fields if given: what an event
+ * written there is stored with.
+ */
+export const toText = (context: Context.Context<never>, fields?: Metadata): string => {
+  const current = Context.get(context, Current)
+  const span = Context.getOrUndefined(context, Tracer.ParentSpan)
+  if (span === undefined && fields === undefined && current === empty) return "{}"
+  const traceparent = span && `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
+  return JSON.stringify({ ...(traceparent === undefined ? {} : { traceparent }), ...current, ...fields })
 }

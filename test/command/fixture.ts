@@ -103,7 +103,8 @@ const inFile: Effect.Effect<Place, never, Scope.Scope> = Effect.map(
   (folder) => Sqlite.make({ filename: join(folder, "events.db"), synchronous: "NORMAL" })
 )
 
-const check = (name: string, body: Effect.Effect<unknown, unknown, Scope.Scope>): void =>
+/** A test that is an effect. */
+export const check = (name: string, body: Effect.Effect<unknown, unknown, Scope.Scope>): void =>
   test(name, () => Effect.runPromise(Effect.asVoid(Effect.scoped(body))))
 
 type Body = (open: Place) => Effect.Effect<unknown, unknown, Scope.Scope>

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "bun:test"
 import type { EventStore } from "dunnock"
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { DatabaseSync } from "node:sqlite"
 import { file } from "../../contract/scratch.ts"
 import { events, idsOf, openStore, type Process, start, write } from "./processes.ts"
@@ -140,8 +140,50 @@ const killMany = (synchronous: "FULL" | "NORMAL", follow: boolean) =>
   })
 
 describe("promises 1, 3 and 5: whole or absent, one copy, durable", () => {
-  test("killed 50 times while it writes with FULL, a file keeps all that was acknowledged and nothing by half", () =>
+  test.concurrent("killed 50 times while it writes with FULL, a file keeps all that was acknowledged and nothing by half", () =>
     Effect.runPromise(Effect.scoped(killMany("FULL", false))), 60_000)
-  test("so with NORMAL; and one subscription sees every event of all the killed writers once, in order", () =>
+  test.concurrent("so with NORMAL; and one subscription sees every event of all the killed writers once, in order", () =>
     Effect.runPromise(Effect.scoped(killMany("NORMAL", true))), 60_000)
+})
+
+describe("promise 5: durable when the effect returns", () => {
+  test("closing the store commits every append that was made before, and they are acknowledged", () =>
+    Effect.runPromise(Effect.scoped(Effect.gen(function* () {
+      const filename = yield* file
+      const scope = yield* Scope.make()
+      const store = yield* Scope.provide(openStore({ filename }), scope)
+      // more than one group
+      const writers = yield* Effect.forEach(
+        Array.from({ length: 1_200 }, (_, i) => i),
+        (i) => Effect.forkChild(write(store, `w${i}`, 0, 0), { startImmediately: true })
+      )
+      yield* Scope.close(scope, Exit.void)
+      for (const writer of writers) yield* Fiber.join(writer)
+      const again = yield* openStore({ filename })
+      expect((yield* present(again, 0)).ids.size).toBe(3 * writers.length)
+    }))))
+
+  test("closing the store under writers that never rest ends, loses nothing, and refuses what comes later", () =>
+    Effect.runPromise(Effect.scoped(Effect.gen(function* () {
+      const filename = yield* file
+      const scope = yield* Scope.make()
+      const store = yield* Scope.provide(openStore({ filename }), scope)
+      const acknowledged: Array<Acknowledged> = []
+      const forever = (fiber: number) =>
+        Effect.gen(function* () {
+          for (let n = 0;; n++) acknowledged.push([fiber, n, yield* write(store, "w", fiber, n)])
+        })
+      const writers = yield* Effect.forEach([0, 1, 2, 3], (fiber) => Effect.forkChild(forever(fiber)))
+      for (let i = 0; i < 10; i++) yield* write(store, "other", 0, i)
+      yield* Scope.close(scope, Exit.void)
+      for (const writer of writers) {
+        const { reason } = yield* Effect.flip(Fiber.join(writer))
+        expect(reason._tag).toBe("Unavailable")
+        expect(reason.message).toContain(filename)
+      }
+      const again = yield* openStore({ filename })
+      const { ids } = yield* present(again, 0)
+      expect(ids.size).toBe(3 * (acknowledged.length + 10))
+      for (const [fiber, n] of acknowledged) for (const id of idsOf("w", fiber, n)) expect(ids).toContain(id)
+    }))))
 })

@@ -12,6 +12,11 @@ import { type Job, openStore, write } from "./processes.ts"
 /** Written at once, so that it is said even if the process is killed right after. */
 const say = (value: unknown) => Effect.sync(() => void writeSync(1, `${JSON.stringify(value)}\n`))
 
+const input = createInterface({ input: process.stdin })
+input.on("close", () => process.exit())
+const lines = input[Symbol.asyncIterator]()
+const line = Effect.promise(() => lines.next())
+
 /** Appends, from several fibers, each its next when the one before has been acknowledged. */
 const append = ({ appends, fibers, filename, name, synchronous }: Extract<Job, { kind: "append" }>) =>
   Effect.gen(function* () {
@@ -24,9 +29,11 @@ const append = ({ appends, fibers, filename, name, synchronous }: Extract<Job, {
   })
 
 /** Creates each of the streams, if nobody else has. */
-const create = ({ filename, name, streams }: Extract<Job, { kind: "create" }>) =>
+const create = ({ filename, name, stride, streams }: Extract<Job, { kind: "create" }>) =>
   Effect.gen(function* () {
     const store = yield* openStore({ filename, synchronous: "NORMAL" })
+    yield* say("open")
+    yield* line
     const one = (i: number) =>
       Effect.result(
         store.commit({
@@ -38,8 +45,16 @@ const create = ({ filename, name, streams }: Extract<Job, { kind: "create" }>) =
           condition: undefined
         })
       )
-    const results = yield* Effect.forEach(Array.from({ length: streams }, (_, i) => i), one, { concurrency: 4 })
-    yield* say(results.map((result) => Result.isSuccess(result) ? "created" : result.failure.reason._tag))
+    const outcomes: Array<string> = []
+    yield* Effect.forEach(
+      Array.from({ length: streams }, (_, i) => (i * stride) % streams),
+      (i) =>
+        Effect.map(one(i), (result) => {
+          outcomes[i] = Result.isSuccess(result) ? "created" : result.failure.reason._tag
+        }),
+      { concurrency: 2, discard: true }
+    )
+    yield* say(outcomes)
   })
 
 /** Opens each of the files, none of which exists, and writes once. */
@@ -64,11 +79,6 @@ const hold = ({ filename }: Extract<Job, { kind: "hold" }>) =>
     database.exec("rollback")
     database.close()
   })
-
-const input = createInterface({ input: process.stdin })
-input.on("close", () => process.exit())
-const lines = input[Symbol.asyncIterator]()
-const line = Effect.promise(() => lines.next())
 
 const job: Job = JSON.parse(process.argv[2] ?? "")
 const work = () => {

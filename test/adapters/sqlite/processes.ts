@@ -24,8 +24,15 @@ export type Job =
     readonly fibers: number
     readonly appends: number
   }
-  /** Creates the streams s-0, s-1 … unless they exist; says what came of each. */
-  | { readonly kind: "create"; readonly filename: string; readonly name: string; readonly streams: number }
+  /** Creates the streams s-0, s-1 … in an order of its own, unless they exist; says `"open"`, waits, says what came of each. */
+  | {
+    readonly kind: "create"
+    readonly filename: string
+    readonly name: string
+    readonly streams: number
+    /** How far it is from one stream to the next that it creates; has no divisor in common with their number. */
+    readonly stride: number
+  }
   /** Opens the files, one after the other, and makes one append to each. */
   | { readonly kind: "open"; readonly filenames: ReadonlyArray<string>; readonly name: string }
   /** Writes to the log in a transaction that is not committed; says `"held"`, and rolls back at the next line. */

@@ -1,0 +1,111 @@
+// Reads page by page, so that memory stays constant, and decodes. Not public.
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Event from "./Event.ts"
+import type { ReadOptions } from "./EventStore.ts"
+import { type EventStoreDriver, givenId, type StoredEvent } from "./EventStoreDriver.ts"
+import { EventStoreError, Undecodable } from "./EventStoreError.ts"
+import * as Metadata from "./Metadata.ts"
+
+export const size = 512
+
+/** A page of events, and where the next one begins if there is one. */
+export type Page<At> = readonly [events: ReadonlyArray<StoredEvent>, next: At | undefined]
+
+/** How a page is read from where it begins. */
+export type Reader<At> = (at: At) => Effect.Effect<Page<At>, EventStoreError>
+
+/** Where a page of a stream begins, and how many events are still wanted. */
+interface InStream {
+  readonly from: number
+  readonly left: number
+}
+
+/** Where reading a stream begins. */
+export const start = ({ atRevision = Infinity, direction, from, limit = Infinity }: ReadOptions): InStream => ({
+  from: direction === "backwards" ? Math.min(from ?? Infinity, atRevision) : from ?? 1,
+  left: limit
+})
+
+/** Reads a stream. */
+export const ofStream = (
+  driver: EventStoreDriver,
+  stream: string,
+  { atRevision = Infinity, atTime = Infinity, direction = "forwards" }: ReadOptions
+): Reader<InStream> => {
+  const forwards = direction === "forwards"
+  const time = Number(atTime)
+  const inside = (event: StoredEvent) => event.revision <= atRevision && event.recordedAt <= time
+  return ({ from, left }) => {
+    const limit = Math.min(left, size)
+    if (limit <= 0) return Effect.succeed([[], undefined])
+    return Effect.map(driver.readStream({ stream, direction, from, limit }), (events) => {
+      const page = events.every(inside) ? events : events.filter(inside)
+      const last = events[events.length - 1]
+      const ended = last === undefined || events.length < limit || (forwards && !inside(last))
+      return [page, ended ? undefined : { from: last.revision + (forwards ? 1 : -1), left: left - page.length }]
+    })
+  }
+}
+
+/** Every event of the pages, in order, given to a function that may throw an `EventStoreError`. */
+export const forEach = <At>(
+  read: Reader<At>,
+  at: At,
+  f: (event: StoredEvent) => void
+): Effect.Effect<void, EventStoreError> =>
+  Effect.flatMap(read(at), ([events, next]) => {
+    try {
+      for (const event of events) f(event)
+    } catch (error) {
+      if (error instanceof EventStoreError) return Effect.fail(error)
+      throw error
+    }
+    return next === undefined ? Effect.void : forEach(read, next, f)
+  })
+
+/** The events of the pages, decoded; those before one that cannot be decoded are given before the failure. */
+export const stream = <At, E>(
+  driver: EventStoreDriver,
+  set: Event.Set<E>,
+  read: Reader<At>,
+  at: At
+): Stream.Stream<Event.Recorded<E>, EventStoreError> => {
+  type State = { readonly at: At } | { readonly failure: EventStoreError }
+  return Stream.paginate<State, Event.Recorded<E>, EventStoreError>({ at }, (state) =>
+    "failure" in state ? Effect.fail(state.failure) : Effect.map(read(state.at), ([events, next]) => {
+      const decoded: Array<Event.Recorded<E>> = []
+      try {
+        for (const event of events) decoded.push(toRecorded(driver, set, event))
+      } catch (error) {
+        if (!(error instanceof EventStoreError)) throw error
+        return [decoded, Option.some({ failure: error })]
+      }
+      return [decoded, next === undefined ? Option.none() : Option.some({ at: next })]
+    }))
+}
+
+const toRecorded = <E>(driver: EventStoreDriver, set: Event.Set<E>, event: StoredEvent): Event.Recorded<E> => ({
+  id: event.id ?? givenId(driver.store, event.position),
+  stream: event.stream,
+  revision: event.revision,
+  position: event.position,
+  type: event.type,
+  version: event.version,
+  data: decode(set, event),
+  tags: event.tags,
+  metadata: event.metadata === "{}" ? Metadata.empty : JSON.parse(event.metadata),
+  recordedAt: event.recordedAt
+})
+
+/** The value of a stored event; throws the `EventStoreError` that names it. */
+export const decode = <E>(set: Event.Set<E>, event: StoredEvent): E => {
+  try {
+    return Event.decode(set, event)
+  } catch (error) {
+    const { position, revision, stream, type, version } = event
+    const issue = error instanceof Error ? error.message : String(error)
+    throw new EventStoreError({ reason: new Undecodable({ stream, revision, position, type, version, issue }) })
+  }
+}
