@@ -34,7 +34,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Rpc from "effect/rpc/Rpc"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Event from "../event/Event.ts"
 import * as EventStore from "../event/EventStore.ts"
@@ -194,10 +193,10 @@ export interface LayerOptions {
   /** How many aggregates are kept in memory with their state; the least recently used go first. Defaults to 10,000. */
   readonly cache?: number
   /**
-   * When to decide again after another writer came first; the first time is at once. Defaults to ten more times, 1 ms to
-   * 250 ms apart, jittered. When it ends the command fails with `TooManyConflicts`.
+   * How often a command is decided at most when other writers come first: the second time at once, then after growing
+   * pauses of up to a quarter of a second. When it has lost every race it fails with `TooManyConflicts`. Defaults to 12.
    */
-  readonly retry?: Schedule.Schedule<unknown>
+  readonly attempts?: number
 }
 
 /** Defines an aggregate. The name begins its streams' names, so it must not be empty nor hold a `-`. */

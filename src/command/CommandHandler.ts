@@ -3,10 +3,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import * as Schedule from "effect/Schedule"
 import { isIssue, makeFormatterDefault } from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
-import * as Semaphore from "effect/Semaphore"
 import * as Tracer from "effect/Tracer"
 import * as Event from "../event/Event.ts"
 import * as EventStore from "../event/EventStore.ts"
@@ -48,17 +46,17 @@ interface Call<E> {
 /** Another writer came first. */
 const conflicted = { _tag: "Conflicted" } as const
 
-const defaultRetry: Schedule.Schedule<unknown> = Schedule.exponential("1 millis", 1.7).pipe(
-  Schedule.jittered,
-  Schedule.upTo({ times: 10 })
-)
+/** How long to wait before the n-th time again, in milliseconds: nothing at first, then more and more, at random. */
+const pause = (again: number): number => again === 1 ? 0 : Math.random() * Math.min(2 ** again, 250)
 
 export const make: <Name extends string, State, E>(
   options: Options<Name, State, E>
 ) => Effect.Effect<Handler<Name>, never, EventStore.EventStore> = Effect.fnUntraced(function*<Name extends string, State, E>(
   options: Options<Name, State, E>
 ) {
-  const { cache: capacity = 10_000, fold, name, retry = defaultRetry } = options
+  const { attempts = 12, cache: capacity = 10_000, fold, name } = options
+  if (!(Number.isInteger(attempts) && attempts >= 1)) throw new Error(`attempts must be 1 or more, not ${attempts}`)
+  if (!(Number.isInteger(capacity) && capacity >= 0)) throw new Error(`cache must be 0 or more, not ${capacity}`)
   const store = yield* EventStore.EventStore
   const context = yield* Effect.context<any>()
   const cache = makeCache<Loaded<State>>(capacity)
@@ -158,21 +156,18 @@ export const make: <Name extends string, State, E>(
     })
 
   const carryOut = (call: Call<E>): Effect.Effect<Receipt, unknown> =>
-    Effect.catchIf(attempt(call, false), isConflicted, () => {
-      let attempts = 1
-      return Effect.suspend(() => {
-        attempts++
-        return attempt(call, true)
-      }).pipe(
-        Effect.retry({ schedule: retry, while: isConflicted }),
-        Effect.catchIf(isConflicted, () =>
-          Effect.fail(
-            new AggregateError({
-              reason: new TooManyConflicts({ aggregate: name, id: call.id, command: call.tag, attempts })
-            })
-          ))
-      )
-    })
+    Effect.catchIf(attempt(call, false), isConflicted, () => carryOutAgain(call, 1))
+
+  const carryOutAgain = (call: Call<E>, again: number): Effect.Effect<Receipt, unknown> => {
+    if (again >= attempts) {
+      const { id, tag } = call
+      const reason = new TooManyConflicts({ aggregate: name, id, command: tag, attempts: again })
+      return Effect.fail(new AggregateError({ reason }))
+    }
+    const next = Effect.catchIf(attempt(call, true), isConflicted, () => carryOutAgain(call, again + 1))
+    const ms = pause(again)
+    return ms === 0 ? next : Effect.delay(next, ms)
+  }
 
   const refuse = (
     Reason: typeof InvalidCommand | typeof InvalidDecision,
@@ -253,35 +248,50 @@ const makeCache = <A>(capacity: number) => {
   }
 }
 
+interface Waiter {
+  granted: boolean
+  readonly resume: () => void
+}
+
 /** One command at a time for each id: those of this process need not race for the same revision. */
 const makeLocks = () => {
-  /** The first to come holds the lock without a semaphore; it is made for the second. */
-  interface Lock {
-    users: number
-    semaphore: Semaphore.Semaphore | undefined
+  /** Those who wait, for each id that is held. */
+  const held = new Map<string, Array<Waiter>>()
+
+  const release = (id: string) => {
+    const next = held.get(id)!.shift()
+    if (next === undefined) {
+      held.delete(id)
+    } else {
+      next.granted = true
+      next.resume()
+    }
   }
-  const locks = new Map<string, Lock>()
-  const leave = (id: string, lock: Lock) => {
-    if (--lock.users === 0) locks.delete(id)
-  }
+
+  const wait = (id: string, waiting: Array<Waiter>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      let waiter: Waiter | undefined
+      return Effect.onInterrupt(
+        Effect.callback<void>((resume) => {
+          waiter = { granted: false, resume: () => resume(Effect.void) }
+          waiting.push(waiter)
+        }),
+        () =>
+          Effect.sync(() => {
+            if (waiter?.granted) release(id)
+            else if (waiter !== undefined) waiting.splice(waiting.indexOf(waiter), 1)
+          })
+      )
+    })
+
   return {
     withLock: <A, E>(id: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      Effect.suspend(() => {
-        const held = locks.get(id)
-        if (held === undefined) {
-          const lock: Lock = { users: 1, semaphore: undefined }
-          locks.set(id, lock)
-          return Effect.ensuring(
-            effect,
-            Effect.suspend(() => {
-              leave(id, lock)
-              return lock.semaphore === undefined ? Effect.void : lock.semaphore.release(1)
-            })
-          )
-        }
-        held.users++
-        held.semaphore ??= Semaphore.makeUnsafe(0)
-        return Effect.ensuring(held.semaphore.withPermit(effect), Effect.sync(() => leave(id, held)))
+      Effect.uninterruptibleMask((restore) => {
+        const locked = Effect.ensuring(restore(effect), Effect.sync(() => release(id)))
+        const waiting = held.get(id)
+        if (waiting !== undefined) return Effect.andThen(restore(wait(id, waiting)), locked)
+        held.set(id, [])
+        return locked
       })
   }
 }
