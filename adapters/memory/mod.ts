@@ -68,7 +68,9 @@ export const make: Effect.Effect<EventStoreDriver> = Effect.sync(() => {
     readStream: ({ direction, from, limit, stream }) =>
       Effect.sync(() => {
         const events = streams.get(stream) ?? none
-        if (direction === "forwards") return events.slice(Math.max(from - 1, 0), Math.max(from - 1, 0) + limit)
+        if (direction === "forwards") {
+          return events.slice(Math.max(from - 1, 0), Math.max(from - 1, 0) + limit)
+        }
         const end = Math.min(from, events.length)
         return events.slice(Math.max(end - limit, 0), end).reverse()
       }),

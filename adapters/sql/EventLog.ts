@@ -99,7 +99,10 @@ export const statements = (dialect: Dialect, store: string) => {
       }
       return parts.length === 0 ? "1 = 1" : parts.join(" and ")
     }
-    return [queries.length === 0 ? "1 = 1" : queries.map((query) => `(${one(query)})`).join(" or "), parameters]
+    return [
+      queries.length === 0 ? "1 = 1" : queries.map((query) => `(${one(query)})`).join(" or "),
+      parameters
+    ]
   }
 
   return {
@@ -108,11 +111,19 @@ export const statements = (dialect: Dialect, store: string) => {
       const position = positionOf(store, id)
       return position === undefined
         ? [`${select} where id = ${p(1)}`, [id]]
-        : [`${select} where position = ${p(1)} and id is null`, [Number.isSafeInteger(position) ? position : 0]]
+        : [`${select} where position = ${p(1)} and id is null`, [
+          Number.isSafeInteger(position) ? position : 0
+        ]]
     },
-    readStream: ({ direction, from, limit, stream }: Parameters<EventStoreDriver["readStream"]>[0]): Statement =>
+    readStream: (
+      { direction, from, limit, stream }: Parameters<EventStoreDriver["readStream"]>[0]
+    ): Statement =>
       direction === "forwards"
-        ? [`${select} where stream = ${p(1)} and revision >= ${p(2)} order by revision limit ${p(3)}`, [stream, from, limit]]
+        ? [`${select} where stream = ${p(1)} and revision >= ${p(2)} order by revision limit ${p(3)}`, [
+          stream,
+          from,
+          limit
+        ]]
         : [
           `${select} where stream = ${p(1)} and revision <= ${p(2)} order by revision desc limit ${p(3)}`,
           [stream, Math.min(from, Number.MAX_SAFE_INTEGER), limit]
@@ -120,17 +131,21 @@ export const statements = (dialect: Dialect, store: string) => {
     readLog: (after: number, end: number, limit: number, queries: ReadonlyArray<Query>): Statement => {
       const [condition, parameters] = matching(queries, 3)
       return [
-        `${select} where position > ${p(1)} and position <= ${p(2)} and (${condition}) order by position limit ${
-          p(3 + parameters.length)
-        }`,
+        `${select} where position > ${p(1)} and position <= ${
+          p(2)
+        } and (${condition}) order by position limit ${p(3 + parameters.length)}`,
         [after, end, ...parameters, limit]
       ]
     },
     /** An event after a position that matches: its position, stream and type. */
-    match: ({ after, queries }: { readonly after: number; readonly queries: ReadonlyArray<Query> }): Statement => {
+    match: (
+      { after, queries }: { readonly after: number; readonly queries: ReadonlyArray<Query> }
+    ): Statement => {
       const [condition, parameters] = matching(queries, 2)
       return [
-        `select position, stream, type from dunnock_events where position > ${p(1)} and (${condition}) limit 1`,
+        `select position, stream, type from dunnock_events where position > ${
+          p(1)
+        } and (${condition}) limit 1`,
         [after, ...parameters]
       ]
     },
@@ -139,7 +154,13 @@ export const statements = (dialect: Dialect, store: string) => {
       [stream]
     ],
     writeSnapshot: (stream: string, { fingerprint, position, revision, state }: Snapshot): Statement => [
-      dialect.upsert("dunnock_snapshots", "stream", ["stream", "revision", "position", "fingerprint", "state"]),
+      dialect.upsert("dunnock_snapshots", "stream", [
+        "stream",
+        "revision",
+        "position",
+        "fingerprint",
+        "state"
+      ]),
       [stream, revision, position, fingerprint, state]
     ]
   }

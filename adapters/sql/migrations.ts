@@ -17,7 +17,7 @@ export const migrate = (
   store: string,
   migrations: Migrations
 ): Effect.Effect<void, EventStoreError, SqlClient.SqlClient> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     yield* Migrator.make({})({
       table,
@@ -27,17 +27,24 @@ export const migrate = (
         Effect.succeed(Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true }))
       ]))
     })
-    const [row] = yield* sql.unsafe<{ readonly newest: number }>(`select max(migration_id) as newest from ${table}`)
+    const [row] = yield* sql.unsafe<{ readonly newest: number }>(
+      `select max(migration_id) as newest from ${table}`
+    )
     return Number(row?.newest ?? 0)
   }).pipe(
     Effect.mapError((cause) => cannotOpen(store, cause.message, cause)),
     Effect.flatMap((newest) =>
       newest <= migrations.length ? Effect.void : Effect.fail(
-        cannotOpen(store, `its schema is version ${newest}, newer than version ${migrations.length} of this program`)
+        cannotOpen(
+          store,
+          `its schema is version ${newest}, newer than version ${migrations.length} of this program`
+        )
       )
     )
   )
 
 /** The error of a store that cannot be opened. */
 export const cannotOpen = (store: string, problem: string, cause?: unknown): EventStoreError =>
-  new EventStoreError({ reason: new CannotOpen({ store, problem, ...(cause === undefined ? {} : { cause }) }) })
+  new EventStoreError({
+    reason: new CannotOpen({ store, problem, ...(cause === undefined ? {} : { cause }) })
+  })

@@ -75,12 +75,16 @@ const insertTag = "insert or ignore into dunnock_event_tags (tag, position) valu
 export const make = (
   options: SqliteClient.Options
 ): Effect.Effect<EventStoreDriver, EventStoreError, Scope.Scope> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const name = `sqlite ${options.filename}`
-    const opening = Effect.mapError((error: SqlError) => cannotOpen(name, error.reason.message ?? error.message, error))
+    const opening = Effect.mapError((error: SqlError) =>
+      cannotOpen(name, error.reason.message ?? error.message, error)
+    )
     const connection = yield* opening(SqliteClient.connect(options))
     yield* opening(SqliteClient.make(options)).pipe(
-      Effect.flatMap((client) => Effect.provideService(migrate(name, migrations), SqlClient.SqlClient, client)),
+      Effect.flatMap((client) =>
+        Effect.provideService(migrate(name, migrations), SqlClient.SqlClient, client)
+      ),
       Effect.scoped
     )
     const failing = Effect.mapError((error: SqlError) => toError(name, error))
@@ -118,10 +122,11 @@ export const make = (
       store,
       groupCommit: true,
       append: (appends) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => connection.transaction(() => append(appends, now))).pipe(
-          Effect.onError(() => Effect.sync(heads.forget)),
-          failing
-        ),
+        Effect.flatMap(Clock.currentTimeMillis, (now) => connection.transaction(() => append(appends, now)))
+          .pipe(
+            Effect.onError(() => Effect.sync(heads.forget)),
+            failing
+          ),
       changed: Effect.sleep("25 millis"),
       ...EventLog.reading(dialect, store, run)
     }

@@ -46,10 +46,10 @@ const program = Effect.gen(function* () {
   yield* Console.log(before === 0 ? `${filename} is new` : `${filename} carries on after event ${before}`)
 
   yield* title("Ann and Ben open accounts, pay in and draw out")
-  // Nothing may happen twice when this runs again. Open looks at the state: an open account stays as it is.
+  // None of this may happen twice when the program runs again. Open looks at the state: an open account stays open.
   yield* account("ann").Open({ owner: "Ann" })
   yield* account("ben").Open({ owner: "Ben" })
-  // Deposits and withdrawals have a key: the first command with a key runs, the next is given its receipt.
+  // Deposits and withdrawals have a key: a command runs once under its key, and a repeat is given the first receipt.
   yield* account("ann").Deposit({ amount: 1_500_00 }, { idempotencyKey: "wages" })
   yield* account("ben").Deposit({ amount: 20_00 }, { idempotencyKey: "gift" })
   const cash = yield* account("ann").Withdraw({ amount: 100_00 }, { idempotencyKey: "cash" })
@@ -69,9 +69,7 @@ const program = Effect.gen(function* () {
   const lines = yield* statement("ann")
   yield* table([
     ["event", "revision", "change", "balance"],
-    ...lines.map((
-      { balance, change, event, revision }
-    ) => [event, revision, inEuros(change), inEuros(balance)])
+    ...lines.map((line) => [line.event, line.revision, inEuros(line.change), inEuros(line.balance)])
   ])
   const now = yield* Account.state("ann")
   yield* Console.log(`  ${now.state.balance === lines.at(-1)?.balance ? "the same as" : "NOT"} its state`)
@@ -89,13 +87,12 @@ const program = Effect.gen(function* () {
   const movements = yield* readMovements(new URL("movements.csv", import.meta.url))
   const newest = yield* store.head
   const imported = yield* importMovements(movements)
+  // Positions grow along the log: what stands after the newest event of before was written by this run.
+  const written = imported.flat().filter(({ line }) => line !== undefined && line.position > newest)
   const problems = imported.flatMap(reconcile)
   yield* table([
     ["movements", movements.length],
-    [
-      "of them new",
-      imported.flat().filter(({ line }) => line !== undefined && line.position > newest).length
-    ],
+    ["of them new", written.length],
     ["not as in the file", problems.length]
   ])
   yield* Effect.forEach(problems, (problem) => Console.log(`  ${problem}`))
@@ -103,15 +100,12 @@ const program = Effect.gen(function* () {
   yield* title("All accounts")
   const ids = ["ann", "ben", ...imported.map(([first]) => first!.movement.account).toSorted()]
   const states = yield* Effect.forEach(ids, (id) => Account.state(id))
-  const rows = states.map(({ revision, state }, i) => [ids[i]!, revision, inEuros(state.balance)])
+  const events = sum(states.map(({ revision }) => revision))
+  const money = sum(states.map(({ state }) => state.balance))
   yield* table([
     ["account", "events", "balance"],
-    ...rows,
-    [
-      "total",
-      sum(states.map(({ revision }) => revision)),
-      inEuros(sum(states.map(({ state }) => state.balance)))
-    ]
+    ...states.map(({ revision, state }, i) => [ids[i]!, revision, inEuros(state.balance)]),
+    ["total", events, inEuros(money)]
   ])
 })
 

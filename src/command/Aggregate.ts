@@ -70,7 +70,10 @@ export interface Options<State, D extends Event.Definitions, Commands extends Re
   readonly commands: Commands
   /** How each event changes the state: a pure function. */
   readonly evolve: {
-    readonly [K in keyof D & string]: (state: NoInfer<State>, event: Event.ValuesByType<D>[K]) => NoInfer<State>
+    readonly [K in keyof D & string]: (
+      state: NoInfer<State>,
+      event: Event.ValuesByType<D>[K]
+    ) => NoInfer<State>
   }
   /**
    * Keep the state every so many events, so that a cold aggregate is loaded from there. Worth it for streams of many
@@ -122,7 +125,9 @@ export type Handlers<State, E, C extends AnyCommand> = {
     | Resolved<DecideInput<State, Rpc.Payload<Current>>, E, Rpc.Error<Current>, any>
 }
 
-type Requirements<H> = { readonly [K in keyof H]: H[K] extends Resolved<any, any, any, infer R> ? R : never }[keyof H]
+type Requirements<H> = {
+  readonly [K in keyof H]: H[K] extends Resolved<any, any, any, infer R> ? R : never
+}[keyof H]
 
 /**
  * A handler that needs the world: `resolve` gathers facts (a price, the time, a check elsewhere) once, before the
@@ -209,12 +214,18 @@ export const make = <
   name: Name,
   options: Options<State, D, Commands>
 ): Aggregate<Name, State, Event.Value<D>, Commands[number]> => {
-  if (!/^[^-\0]+$/.test(name)) throw new Error(`an aggregate's name must not be empty nor hold "-": "${name}"`)
+  if (!/^[^-\0]+$/.test(name)) {
+    throw new Error(`an aggregate's name must not be empty nor hold "-": "${name}"`)
+  }
+  const problem = Input.problemOfName("an aggregate's name", `${name}-1`)
+  if (problem !== undefined) throw problem
   const events = Event.set(options.events)
   const service = Context.Service<Handler<Name>, Handler<Name>>(`dunnock/Aggregate/${name}`)
   const fold = Fold.make(name, events, options)
   const commands = options.commands as ReadonlyArray<AnyCommand> as ReadonlyArray<Command>
   const tags = commands.map(({ _tag }) => _tag)
+  const twice = tags.find((tag, i) => tags.indexOf(tag) < i)
+  if (twice !== undefined) throw new Error(`two commands of ${name} are called "${twice}"`)
   return {
     name,
     service,

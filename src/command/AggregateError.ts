@@ -78,11 +78,14 @@ export class TooManyConflicts extends TooManyConflictsBase {
 /** Every reason for which a command fails besides its own errors. */
 export type Reason = InvalidCommand | InvalidDecision | TooManyConflicts
 
-const Reason: Schema.Union<readonly [typeof InvalidCommand, typeof InvalidDecision, typeof TooManyConflicts]> = Schema
+const Reason: Schema.Union<
+  readonly [typeof InvalidCommand, typeof InvalidDecision, typeof TooManyConflicts]
+> = Schema
   .Union([InvalidCommand, InvalidDecision, TooManyConflicts])
 
-const AggregateErrorBase: ErrorClass<AggregateError, "AggregateError", { readonly reason: typeof Reason }> = Schema
-  .TaggedError<AggregateError>("dunnock/AggregateError")("AggregateError", { reason: Reason })
+const AggregateErrorBase: ErrorClass<AggregateError, "AggregateError", { readonly reason: typeof Reason }> =
+  Schema
+    .TaggedError<AggregateError>("dunnock/AggregateError")("AggregateError", { reason: Reason })
 
 /** A command that could not be carried out; `reason` says what happened and names where. */
 export class AggregateError extends AggregateErrorBase {

@@ -66,7 +66,9 @@ export type Served<Name extends string, C> = C extends
 export const group = <Name extends string, State, E, C extends AnyCommand>(
   self: Aggregate<Name, State, E, C>
 ): RpcGroup.RpcGroup<Served<Name, C>> =>
-  RpcGroup.make(...self.commands.map((command) => serve(self.name, command as Rpc.Any as Rpc.AnyWithProps))) as unknown as RpcGroup.RpcGroup<
+  RpcGroup.make(
+    ...self.commands.map((command) => serve(self.name, command as Rpc.Any as Rpc.AnyWithProps))
+  ) as unknown as RpcGroup.RpcGroup<
     Served<Name, C>
   >
 
@@ -80,7 +82,10 @@ const serve = (name: string, command: Rpc.AnyWithProps): Rpc.Any => {
     success: Receipt,
     error: Schema.Union([command.errorSchema, AggregateError, EventStoreError])
   }).annotateMerge(command.annotations)
-  return [...command.middlewares].reduce<Rpc.Any>((rpc, middleware) => (rpc as typeof Rpc.make.prototype).middleware(middleware), rpc)
+  return [...command.middlewares].reduce<Rpc.Any>(
+    (rpc, middleware) => (rpc as typeof Rpc.make.prototype).middleware(middleware),
+    rpc
+  )
 }
 
 /** Serves the commands with the aggregate's handlers: for `RpcServer.layer(AggregateRpc.group(…))`. */
@@ -110,11 +115,16 @@ export const layerClient = <Name extends string, State, E, C extends AnyCommand>
       name: self.name,
       execute: (id, tag, command, options = {}) =>
         Effect.catchTag(
-          send(`${self.name}.${tag}`, { id, command, ...options }) as Effect.Effect<any, { readonly _tag: string }>,
+          send(`${self.name}.${tag}`, { id, command, ...options }) as Effect.Effect<
+            any,
+            { readonly _tag: string }
+          >,
           "RpcClientError",
           (error: any) =>
             Effect.fail(
-              new EventStoreError({ reason: new OutcomeUnknown({ store: "rpc", problem: error.message, cause: error }) })
+              new EventStoreError({
+                reason: new OutcomeUnknown({ store: "rpc", problem: error.message, cause: error })
+              })
             )
         )
     }))

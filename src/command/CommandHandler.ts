@@ -51,157 +51,191 @@ const pause = (again: number): number => again === 1 ? 0 : Math.random() * Math.
 
 export const make: <Name extends string, State, E>(
   options: Options<Name, State, E>
-) => Effect.Effect<Handler<Name>, never, EventStore.EventStore> = Effect.fnUntraced(function*<Name extends string, State, E>(
-  options: Options<Name, State, E>
-) {
-  const { attempts = 12, cache: capacity = 10_000, fold, name } = options
-  if (!(Number.isInteger(attempts) && attempts >= 1)) throw new Error(`attempts must be 1 or more, not ${attempts}`)
-  if (!(Number.isInteger(capacity) && capacity >= 0)) throw new Error(`cache must be 0 or more, not ${capacity}`)
-  const store = yield* EventStore.EventStore
-  const context = yield* Effect.context<any>()
-  const cache = makeCache<Loaded<State>>(capacity)
-  const locks = makeLocks()
-  const runners = new Map(options.commands.map((command) => [command._tag, makeRunner<E>(command, options.handlers[command._tag])]))
-
-  const load = (id: string, warm: Loaded<State> | undefined) =>
-    warm === undefined ? Fold.load(fold, store, id) : Fold.catchUp(fold, store, id, warm)
-
-  /** Decides from a state and appends. `verified` says that the state is known to be the newest. */
-  const decide = (call: Call<E>, loaded: Loaded<State>, verified: boolean): Effect.Effect<Receipt, unknown> => {
-    const { command, facts, id } = call
-    const decision = call.decide({ id, state: loaded.state, revision: loaded.revision, command, facts })
-    return Effect.isEffect(decision)
-      ? Effect.flatMap(Effect.exit(decision), (exit) => conclude(call, loaded, verified, exit))
-      : conclude(call, loaded, verified, Exit.succeed(decision))
-  }
-
-  const conclude = (
-    call: Call<E>,
-    loaded: Loaded<State>,
-    verified: boolean,
-    decided: Exit.Exit<ReadonlyArray<E>, unknown>
-  ): Effect.Effect<Receipt, unknown> => {
-    if (Exit.isSuccess(decided) && decided.value.length > 0) return append(call, loaded, decided.value)
-    if (!verified) {
-      // Nothing will be appended that would show the cached state to be old: look.
-      return Effect.flatMap(load(call.id, loaded), (newest) => {
-        cache.set(call.id, newest)
-        return newest.revision === loaded.revision
-          ? conclude(call, loaded, true, decided)
-          : decide(call, newest, true)
-      })
+) => Effect.Effect<Handler<Name>, never, EventStore.EventStore> = Effect.fnUntraced(
+  function* <Name extends string, State, E>(
+    options: Options<Name, State, E>
+  ) {
+    const { attempts = 12, cache: capacity = 10_000, fold, name } = options
+    if (!(Number.isInteger(attempts) && attempts >= 1)) {
+      throw new Error(`attempts must be 1 or more, not ${attempts}`)
     }
-    if (Exit.isFailure(decided)) return Effect.failCause(decided.cause)
-    return Effect.succeed({ stream: call.stream, revision: loaded.revision, position: loaded.position })
-  }
+    if (!(Number.isInteger(capacity) && capacity >= 0)) {
+      throw new Error(`cache must be 0 or more, not ${capacity}`)
+    }
+    const store = yield* EventStore.EventStore
+    const context = yield* Effect.context<any>()
+    const cache = makeCache<Loaded<State>>(capacity)
+    const locks = makeLocks()
+    const runners = new Map(
+      options.commands.map((
+        command
+      ) => [command._tag, makeRunner<E>(command, options.handlers[command._tag])])
+    )
 
-  const append = (call: Call<E>, loaded: Loaded<State>, decided: ReadonlyArray<E>) =>
-    Effect.withFiber<Receipt, unknown>((fiber) => {
-      const { stream } = call
-      const metadata = Metadata.toText(
-        fiber.context,
-        call.key === undefined ? undefined : { idempotencyKey: call.key }
-      )
-      const events: Array<NewEvent> = []
-      let state = loaded.state
-      for (const [i, event] of decided.entries()) {
-        const encoded = Event.encode(fold.events, event)
-        if (Result.isFailure(encoded)) return refuse(InvalidDecision, call, encoded.failure)
-        const id = call.key === undefined ? undefined : keyedId(stream, call.key, i)
-        events.push({ ...encoded.success, id, metadata })
-        // What a reader of the log will see, not what was passed in, is what is folded.
-        const decoded = Result.try(() => Event.decode(fold.events, encoded.success))
-        if (Result.isFailure(decoded)) return refuse(InvalidDecision, call, messageOf(decoded.failure))
-        state = fold.apply(state, decoded.success)
-      }
-      const committed = store.commit({ streams: [{ stream, expected: loaded.revision, events }], condition: undefined })
-      return Effect.matchEffect(committed, {
-        onSuccess: ([receipt]) => {
-          const { position, revision } = receipt!
-          const after = { state, revision, position }
-          cache.set(call.id, after)
-          const kept = Fold.keepSnapshot(fold, store, call.id, loaded.revision, after)
-          return kept === undefined ? Effect.succeed(receipt!) : Effect.as(kept, receipt!)
-        },
-        onFailure: (error) => Effect.fail(error.reason._tag === "Conflict" ? conflicted : error)
-      })
-    })
+    const load = (id: string, warm: Loaded<State> | undefined) =>
+      warm === undefined ? Fold.load(fold, store, id) : Fold.catchUp(fold, store, id, warm)
 
-  /** The receipt of the command that ran under this key, if one did. */
-  const earlier = (stream: string, key: string): Effect.Effect<Receipt | undefined, EventStoreError> =>
-    Effect.flatMap(store.driver.find(keyedId(stream, key, 0)), (first) => {
-      if (first === undefined) return Effect.succeed(undefined)
-      let last = first
-      const from = { from: first.revision }
-      return Effect.map(
-        Pages.forEach(Pages.ofStream(store.driver, stream, from), Pages.start(from), (event) => {
-          if (event.id === keyedId(stream, key, event.revision - first.revision)) last = event
-        }),
-        () => ({ stream, revision: last.revision, position: last.position })
-      )
-    })
+    /** Decides from a state and appends. `verified` says that the state is known to be the newest. */
+    const decide = (
+      call: Call<E>,
+      loaded: Loaded<State>,
+      verified: boolean
+    ): Effect.Effect<Receipt, unknown> => {
+      const { command, facts, id } = call
+      const decision = call.decide({ id, state: loaded.state, revision: loaded.revision, command, facts })
+      return Effect.isEffect(decision)
+        ? Effect.flatMap(Effect.exit(decision), (exit) => conclude(call, loaded, verified, exit))
+        : conclude(call, loaded, verified, Exit.succeed(decision))
+    }
 
-  const attempt = (call: Call<E>, again: boolean): Effect.Effect<Receipt, unknown> =>
-    Effect.suspend(() => {
-      const warm = cache.get(call.id)
-      const run = warm !== undefined && !again
-        ? decide(call, warm, false)
-        : Effect.flatMap(load(call.id, warm), (loaded) => {
-          cache.set(call.id, loaded)
-          return decide(call, loaded, true)
+    const conclude = (
+      call: Call<E>,
+      loaded: Loaded<State>,
+      verified: boolean,
+      decided: Exit.Exit<ReadonlyArray<E>, unknown>
+    ): Effect.Effect<Receipt, unknown> => {
+      if (Exit.isSuccess(decided) && decided.value.length > 0) return append(call, loaded, decided.value)
+      if (!verified) {
+        // Nothing will be appended that would show the cached state to be old: look.
+        return Effect.flatMap(load(call.id, loaded), (newest) => {
+          cache.set(call.id, newest)
+          return newest.revision === loaded.revision
+            ? conclude(call, loaded, true, decided)
+            : decide(call, newest, true)
         })
-      return call.key === undefined
-        ? run
-        : Effect.flatMap(earlier(call.stream, call.key), (receipt) => receipt === undefined ? run : Effect.succeed(receipt))
-    })
-
-  const carryOut = (call: Call<E>): Effect.Effect<Receipt, unknown> =>
-    Effect.catchIf(attempt(call, false), isConflicted, () => carryOutAgain(call, 1))
-
-  const carryOutAgain = (call: Call<E>, again: number): Effect.Effect<Receipt, unknown> => {
-    if (again >= attempts) {
-      const { id, tag } = call
-      const reason = new TooManyConflicts({ aggregate: name, id, command: tag, attempts: again })
-      return Effect.fail(new AggregateError({ reason }))
-    }
-    const next = Effect.catchIf(attempt(call, true), isConflicted, () => carryOutAgain(call, again + 1))
-    const ms = pause(again)
-    return ms === 0 ? next : Effect.delay(next, ms)
-  }
-
-  const refuse = (
-    Reason: typeof InvalidCommand | typeof InvalidDecision,
-    { id, tag }: { readonly id: string; readonly tag: string },
-    problem: string
-  ) => Effect.fail(new AggregateError({ reason: new Reason({ aggregate: name, id: String(id), command: String(tag), problem }) }))
-
-  const execute = (id: string, tag: string, payload: unknown, { idempotencyKey }: CommandOptions = {}) =>
-    Effect.withFiber<Receipt, unknown>((fiber) => {
-      const runner = runners.get(tag)
-      if (runner === undefined) {
-        return refuse(InvalidCommand, { id, tag }, `unknown command; known are ${[...runners.keys()].join(", ")}`)
       }
-      const stream = fold.stream(id)
-      const key = idempotencyKey ?? fiber.getRef(Metadata.Current).idempotencyKey
-      // An aggregate that is in the cache has a name that has been used before.
-      const problem = (cache.has(id) ? undefined : Input.problemOfName("id", id) ?? Input.problemOfName("id", stream)) ??
-        (key === undefined ? undefined : Input.problemOfName("idempotencyKey", keyedId(stream, key, 0)))
-      if (problem !== undefined) return refuse(InvalidCommand, { id, tag }, problem.message)
-      const command = Result.try(() => runner.make(payload))
-      if (Result.isFailure(command)) return refuse(InvalidCommand, { id, tag }, messageOf(command.failure))
-      const send = (facts: unknown) =>
-        locks.withLock(id, carryOut({ id, stream, tag, command: command.success, facts, key, decide: runner.decide }))
-      const run = runner.resolve === undefined ? send(undefined) : Effect.flatMap(
-        Effect.provideContext(runner.resolve({ id, command: command.success }), context) as Effect.Effect<unknown, unknown>,
-        send
-      )
-      return Context.getOrUndefined(fiber.context, Tracer.Tracer) === undefined
-        ? run
-        : Effect.withSpan(run, `${name}.${tag}`, { attributes: { "dunnock.aggregate.id": id } })
-    })
+      if (Exit.isFailure(decided)) return Effect.failCause(decided.cause)
+      return Effect.succeed({ stream: call.stream, revision: loaded.revision, position: loaded.position })
+    }
 
-  return { name, execute } satisfies Handler<Name>
-})
+    const append = (call: Call<E>, loaded: Loaded<State>, decided: ReadonlyArray<E>) =>
+      Effect.withFiber<Receipt, unknown>((fiber) => {
+        const { stream } = call
+        const metadata = Metadata.toText(
+          fiber.context,
+          call.key === undefined ? undefined : { idempotencyKey: call.key }
+        )
+        const events: Array<NewEvent> = []
+        let state = loaded.state
+        for (const [i, event] of decided.entries()) {
+          const encoded = Event.encode(fold.events, event)
+          if (Result.isFailure(encoded)) return refuse(InvalidDecision, call, encoded.failure)
+          const id = call.key === undefined ? undefined : keyedId(stream, call.key, i)
+          events.push({ ...encoded.success, id, metadata })
+          // What a reader of the log will see, not what was passed in, is what is folded.
+          const decoded = Result.try(() => Event.decode(fold.events, encoded.success))
+          if (Result.isFailure(decoded)) return refuse(InvalidDecision, call, messageOf(decoded.failure))
+          state = fold.apply(state, decoded.success)
+        }
+        const committed = store.commit({
+          streams: [{ stream, expected: loaded.revision, events }],
+          condition: undefined
+        })
+        return Effect.matchEffect(committed, {
+          onSuccess: ([receipt]) => {
+            const { position, revision } = receipt!
+            const after = { state, revision, position }
+            cache.set(call.id, after)
+            const kept = Fold.keepSnapshot(fold, store, call.id, loaded.revision, after)
+            return kept === undefined ? Effect.succeed(receipt!) : Effect.as(kept, receipt!)
+          },
+          onFailure: (error) => Effect.fail(error.reason._tag === "Conflict" ? conflicted : error)
+        })
+      })
+
+    /** The receipt of the command that ran under this key, if one did. */
+    const earlier = (stream: string, key: string): Effect.Effect<Receipt | undefined, EventStoreError> =>
+      Effect.flatMap(store.driver.find(keyedId(stream, key, 0)), (first) => {
+        if (first === undefined) return Effect.succeed(undefined)
+        let last = first
+        const from = { from: first.revision }
+        return Effect.map(
+          Pages.forEach(Pages.ofStream(store.driver, stream, from), Pages.start(from), (event) => {
+            if (event.id === keyedId(stream, key, event.revision - first.revision)) last = event
+          }),
+          () => ({ stream, revision: last.revision, position: last.position })
+        )
+      })
+
+    const attempt = (call: Call<E>, again: boolean): Effect.Effect<Receipt, unknown> =>
+      Effect.suspend(() => {
+        const warm = cache.get(call.id)
+        const run = warm !== undefined && !again
+          ? decide(call, warm, false)
+          : Effect.flatMap(load(call.id, warm), (loaded) => {
+            cache.set(call.id, loaded)
+            return decide(call, loaded, true)
+          })
+        return call.key === undefined ? run : Effect.flatMap(
+          earlier(call.stream, call.key),
+          (receipt) => receipt === undefined ? run : Effect.succeed(receipt)
+        )
+      })
+
+    const carryOut = (call: Call<E>): Effect.Effect<Receipt, unknown> =>
+      Effect.catchIf(attempt(call, false), isConflicted, () => carryOutAgain(call, 1))
+
+    const carryOutAgain = (call: Call<E>, again: number): Effect.Effect<Receipt, unknown> => {
+      if (again >= attempts) {
+        const { id, tag } = call
+        const reason = new TooManyConflicts({ aggregate: name, id, command: tag, attempts: again })
+        return Effect.fail(new AggregateError({ reason }))
+      }
+      const next = Effect.catchIf(attempt(call, true), isConflicted, () => carryOutAgain(call, again + 1))
+      const ms = pause(again)
+      return ms === 0 ? next : Effect.delay(next, ms)
+    }
+
+    const refuse = (
+      Reason: typeof InvalidCommand | typeof InvalidDecision,
+      { id, tag }: { readonly id: string; readonly tag: string },
+      problem: string
+    ) =>
+      Effect.fail(
+        new AggregateError({
+          reason: new Reason({ aggregate: name, id: String(id), command: String(tag), problem })
+        })
+      )
+
+    const execute = (id: string, tag: string, payload: unknown, { idempotencyKey }: CommandOptions = {}) =>
+      Effect.withFiber<Receipt, unknown>((fiber) => {
+        const runner = runners.get(tag)
+        if (runner === undefined) {
+          return refuse(
+            InvalidCommand,
+            { id, tag },
+            `unknown command; known are ${[...runners.keys()].join(", ")}`
+          )
+        }
+        const stream = fold.stream(id)
+        const key = idempotencyKey ?? fiber.getRef(Metadata.Current).idempotencyKey
+        // An aggregate that is in the cache has a name that has been used before.
+        const problem =
+          (cache.has(id) ? undefined : Input.problemOfName("id", id) ?? Input.problemOfName("id", stream)) ??
+            (key === undefined ? undefined : Input.problemOfName("idempotencyKey", keyedId(stream, key, 0)))
+        if (problem !== undefined) return refuse(InvalidCommand, { id, tag }, problem.message)
+        const command = Result.try(() => runner.make(payload))
+        if (Result.isFailure(command)) return refuse(InvalidCommand, { id, tag }, messageOf(command.failure))
+        const send = (facts: unknown) =>
+          locks.withLock(
+            id,
+            carryOut({ id, stream, tag, command: command.success, facts, key, decide: runner.decide })
+          )
+        const run = runner.resolve === undefined ? send(undefined) : Effect.flatMap(
+          Effect.provideContext(runner.resolve({ id, command: command.success }), context) as Effect.Effect<
+            unknown,
+            unknown
+          >,
+          send
+        )
+        return Context.getOrUndefined(fiber.context, Tracer.Tracer) === undefined
+          ? run
+          : Effect.withSpan(run, `${name}.${tag}`, { attributes: { "dunnock.aggregate.id": id } })
+      })
+
+    return { name, execute } satisfies Handler<Name>
+  }
+)
 
 const isConflicted = (error: unknown): boolean => error === conflicted
 

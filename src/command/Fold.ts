@@ -39,7 +39,8 @@ export const make = <State, E>(
 
 /** What of a schema's syntax tree says which values it has. */
 const shapeKeys = [
-  ..."_tag name type types literal isOptional elements rest parameter propertySignatures indexSignatures".split(" "),
+  ..."_tag name type types literal isOptional elements rest parameter propertySignatures indexSignatures"
+    .split(" "),
   ..."typeParameters encoding to context checks annotations expected identifier".split(" ")
 ]
 
@@ -47,7 +48,9 @@ const makeSnapshots = <State>(
   schema: Schema.Codec<State, any>,
   { every, version = 1 }: NonNullable<Options<State, any, any>["snapshots"]>
 ): Snapshots<State> => {
-  if (!(Number.isInteger(every) && every > 0)) throw new Error(`snapshots are taken every 1 or more events, not ${every}`)
+  if (!(Number.isInteger(every) && every > 0)) {
+    throw new Error(`snapshots are taken every 1 or more events, not ${every}`)
+  }
   const codec = Schema.toCodecJson(schema)
   const encode = SchemaParser.encodeSync(codec)
   const decode = SchemaParser.decodeUnknownResult(codec)
@@ -71,7 +74,8 @@ export const load = <State, E>(
     ? catchUp(fold, store, id, fold.initial, at)
     : Effect.flatMap(
       fromSnapshot(fold, fold.snapshots, store, id),
-      (from) => catchUp(fold, store, id, from.revision <= (at.atRevision ?? Infinity) ? from : fold.initial, at)
+      (from) =>
+        catchUp(fold, store, id, from.revision <= (at.atRevision ?? Infinity) ? from : fold.initial, at)
     )
 
 const fromSnapshot = <State, E>(
@@ -118,7 +122,9 @@ export const keepSnapshot = <State, E>(
   { position, revision, state }: Loaded<State>
 ): Effect.Effect<void> | undefined => {
   const { snapshots } = fold
-  if (snapshots === undefined || Math.floor(before / snapshots.every) === Math.floor(revision / snapshots.every)) return
+  if (
+    snapshots === undefined || Math.floor(before / snapshots.every) === Math.floor(revision / snapshots.every)
+  ) return
   return Effect.suspend(() =>
     store.driver.writeSnapshot(fold.stream(id), {
       revision,

@@ -50,7 +50,9 @@ export interface Definitions {
 }
 
 /** The data of a definition. */
-export type Data<D> = D extends Event<infer A> ? A : D extends Schema.Struct.Fields ? Schema.Struct.Type<D> : never
+export type Data<D> = D extends Event<infer A> ? A
+  : D extends Schema.Struct.Fields ? Schema.Struct.Type<D>
+  : never
 
 /** The event values of the definitions, by type. */
 export type ValuesByType<D extends Definitions> = {
@@ -202,7 +204,9 @@ const noTags: ReadonlyArray<string> = []
 export const encode = <E>(self: Set<E>, event: E): Result.Result<Encoded, string> => {
   const type = (event as { readonly _tag?: unknown } | null | undefined)?._tag
   const codec = self.codecs.get(type as string)
-  if (codec === undefined) return Result.fail(`unknown event type ${JSON.stringify(type)}; known are ${self.types.join(", ")}`)
+  if (codec === undefined) {
+    return Result.fail(`unknown event type ${JSON.stringify(type)}; known are ${self.types.join(", ")}`)
+  }
   try {
     return Result.succeed({
       type: type as string,

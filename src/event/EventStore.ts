@@ -94,7 +94,9 @@ export interface EventStore {
   readonly append: <E>(
     events: Event.Set<E>,
     writes: ReadonlyArray<Write<NoInfer<E>>>,
-    options?: { readonly condition?: { readonly query: Query | ReadonlyArray<Query>; readonly after: number } }
+    options?: {
+      readonly condition?: { readonly query: Query | ReadonlyArray<Query>; readonly after: number }
+    }
   ) => Effect.Effect<ReadonlyArray<Receipt>, EventStoreError>
   /** Appends encoded events: the same as `append`, for those who encode by themselves. */
   readonly commit: (append: Append) => Effect.Effect<ReadonlyArray<Receipt>, EventStoreError>
@@ -132,7 +134,8 @@ export const maxNameLength: number = Input.maxNameLength
 /** A layer with the typed half of a store, over a driver. This is how an adapter makes its layer. */
 export const layer = <E, R>(
   driver: Effect.Effect<EventStoreDriver, E, R>
-): Layer.Layer<EventStore, E, Exclude<R, Scope.Scope>> => Layer.effect(EventStore, Effect.flatMap(driver, make))
+): Layer.Layer<EventStore, E, Exclude<R, Scope.Scope>> =>
+  Layer.effect(EventStore, Effect.flatMap(driver, make))
 
 /** The typed half of a store, over a driver. When the scope closes, appends under way are finished first. */
 export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never, Scope.Scope> =>
@@ -167,14 +170,16 @@ export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never,
         const problem = Input.problemOfNumbers({ after, limit })
         if (problem !== undefined) return Stream.fail(problem)
         const queries = [query(set, options)]
-        const read = (end: number): Pages.Reader<{ readonly after: number; readonly left: number }> => ({ after, left }) =>
-          left <= 0 ? Effect.succeed([[], undefined]) : Effect.map(
-            driver.readLog({ after, limit: Math.min(left, Pages.size), queries }),
-            ({ events, upTo }) => {
-              const page = upTo <= end ? events : events.filter(({ position }) => position <= end)
-              return [page, upTo < end ? { after: upTo, left: left - page.length } : undefined]
-            }
-          )
+        const read =
+          (end: number): Pages.Reader<{ readonly after: number; readonly left: number }> =>
+          ({ after, left }) =>
+            left <= 0 ? Effect.succeed([[], undefined]) : Effect.map(
+              driver.readLog({ after, limit: Math.min(left, Pages.size), queries }),
+              ({ events, upTo }) => {
+                const page = upTo <= end ? events : events.filter(({ position }) => position <= end)
+                return [page, upTo < end ? { after: upTo, left: left - page.length } : undefined]
+              }
+            )
         return Stream.unwrap(
           Effect.map(driver.head, (end) => Pages.stream(driver, set, read(end), { after, left: limit }))
         )
@@ -189,7 +194,10 @@ export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never,
             // Asked for before reading, so that a commit in between is not missed.
             const committed = group.committed()
             return Effect.flatMap(driver.readLog({ after, limit: Pages.size, queries }), ({ events, upTo }) =>
-              Effect.as(upTo > after ? Effect.void : Effect.raceFirst(committed, driver.changed), [events, upTo] as const))
+              Effect.as(
+                upTo > after ? Effect.void : Effect.raceFirst(committed, driver.changed),
+                [events, upTo] as const
+              ))
           })
         return Pages.stream(driver, set, read, after)
       }
@@ -209,7 +217,9 @@ const encodeWrites = <E>(
     const encoded: Array<NewEvent> = []
     for (const [j, event] of events.entries()) {
       const result = Event.encode(set, event)
-      if (Result.isFailure(result)) return Result.fail(Input.error(`writes[${i}].events[${j}]`, result.failure))
+      if (Result.isFailure(result)) {
+        return Result.fail(Input.error(`writes[${i}].events[${j}]`, result.failure))
+      }
       encoded.push({ ...result.success, id: ids?.[j], metadata })
     }
     streams.push({ stream, expected, events: encoded })

@@ -248,7 +248,8 @@ export const plan = (
 }
 
 const meets = (expected: Expected, actual: number): boolean =>
-  expected === "any" || (expected === "none" ? actual === 0 : expected === "exists" ? actual > 0 : actual === expected)
+  expected === "any" ||
+  (expected === "none" ? actual === 0 : expected === "exists" ? actual > 0 : actual === expected)
 
 /** The first result again if the append has been written before; a refusal if only its ids have been used. */
 const repeatOf = (append: Append, find: (id: string) => EventPlace | undefined): Outcome | undefined => {
@@ -293,7 +294,8 @@ export const matches = (
   queries: ReadonlyArray<Query>,
   event: { readonly stream: string; readonly type: string; readonly tags: ReadonlyArray<string> }
 ): boolean =>
-  queries.length === 0 || queries.some(({ streamPrefix, tags, types }) =>
+  queries.length === 0 ||
+  queries.some(({ streamPrefix, tags, types }) =>
     (streamPrefix === undefined || event.stream.startsWith(streamPrefix)) &&
     (types === undefined || types.includes(event.type)) &&
     (tags === undefined || tags.every((tag) => event.tags.includes(tag)))

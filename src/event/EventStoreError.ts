@@ -23,7 +23,9 @@ export type ErrorClass<Self, Tag extends string, Fields extends Schema.Struct.Fi
 
 const ConflictBase: ErrorClass<Conflict, "Conflict", {
   readonly stream: Schema.String
-  readonly expected: Schema.Union<readonly [Schema.Literals<readonly ["any", "none", "exists"]>, Schema.Number]>
+  readonly expected: Schema.Union<
+    readonly [Schema.Literals<readonly ["any", "none", "exists"]>, Schema.Number]
+  >
   readonly actual: Schema.Number
 }> = Schema.TaggedError<Conflict>("dunnock/EventStoreError/Conflict")("Conflict", {
   stream: Schema.String,
@@ -223,16 +225,18 @@ export type Reason =
   | OutcomeUnknown
   | CannotOpen
 
-const Reason: Schema.Union<readonly [
-  typeof Conflict,
-  typeof ConditionFailed,
-  typeof DuplicateEventId,
-  typeof Undecodable,
-  typeof InvalidInput,
-  typeof Unavailable,
-  typeof OutcomeUnknown,
-  typeof CannotOpen
-]> = Schema.Union([
+const Reason: Schema.Union<
+  readonly [
+    typeof Conflict,
+    typeof ConditionFailed,
+    typeof DuplicateEventId,
+    typeof Undecodable,
+    typeof InvalidInput,
+    typeof Unavailable,
+    typeof OutcomeUnknown,
+    typeof CannotOpen
+  ]
+> = Schema.Union([
   Conflict,
   ConditionFailed,
   DuplicateEventId,
@@ -243,7 +247,11 @@ const Reason: Schema.Union<readonly [
   CannotOpen
 ])
 
-const EventStoreErrorBase: ErrorClass<EventStoreError, "EventStoreError", { readonly reason: typeof Reason }> = Schema
+const EventStoreErrorBase: ErrorClass<
+  EventStoreError,
+  "EventStoreError",
+  { readonly reason: typeof Reason }
+> = Schema
   .TaggedError<EventStoreError>("dunnock/EventStoreError")("EventStoreError", { reason: Reason })
 
 /** The error of every event store operation; `reason` says what happened and names where. */

@@ -35,7 +35,9 @@ const whyNoName = (at: string, name: unknown): EventStoreError =>
 const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0
 
 /** What is wrong with where to read, if anything is. */
-export const problemOfNumbers = (options: ReadOptions & { readonly after?: number | undefined }): EventStoreError | undefined => {
+export const problemOfNumbers = (
+  options: ReadOptions & { readonly after?: number | undefined }
+): EventStoreError | undefined => {
   for (const at of ["after", "from", "limit", "atRevision"] as const) {
     const n = options[at]
     if (n !== undefined && !isCount(n) && !(at === "limit" && n === Infinity)) {
@@ -45,7 +47,9 @@ export const problemOfNumbers = (options: ReadOptions & { readonly after?: numbe
   if (options.atTime !== undefined && Number.isNaN(Number(options.atTime))) {
     return error("atTime", `is not a time: ${options.atTime}`)
   }
-  if (options.direction !== undefined && options.direction !== "forwards" && options.direction !== "backwards") {
+  if (
+    options.direction !== undefined && options.direction !== "forwards" && options.direction !== "backwards"
+  ) {
     return error("direction", `must be "forwards" or "backwards", not ${JSON.stringify(options.direction)}`)
   }
 }
@@ -73,7 +77,10 @@ export const problemOf = ({ condition, streams }: Append): EventStoreError | und
       const badTag = tags.findIndex((tag) => !isName(tag))
       if (badTag !== -1) return whyNoName(`${at()}.tags[${badTag}]`, tags[badTag])
       if (data.length > maxEventLength) {
-        return error(at(), `event "${type}" has ${data.length} characters of JSON, more than ${maxEventLength}`)
+        return error(
+          at(),
+          `event "${type}" has ${data.length} characters of JSON, more than ${maxEventLength}`
+        )
       }
       if (id === undefined) continue
       if (!isName(id)) return whyNoName(`${at()}.id`, id)

@@ -23,7 +23,9 @@ interface InStream {
 }
 
 /** Where reading a stream begins. */
-export const start = ({ atRevision = Infinity, direction, from, limit = Infinity }: ReadOptions): InStream => ({
+export const start = (
+  { atRevision = Infinity, direction, from, limit = Infinity }: ReadOptions
+): InStream => ({
   from: direction === "backwards" ? Math.min(from ?? Infinity, atRevision) : from ?? 1,
   left: limit
 })
@@ -44,7 +46,10 @@ export const ofStream = (
       const page = events.every(inside) ? events : events.filter(inside)
       const last = events[events.length - 1]
       const ended = last === undefined || events.length < limit || (forwards && !inside(last))
-      return [page, ended ? undefined : { from: last.revision + (forwards ? 1 : -1), left: left - page.length }]
+      return [
+        page,
+        ended ? undefined : { from: last.revision + (forwards ? 1 : -1), left: left - page.length }
+      ]
     })
   }
 }
@@ -73,20 +78,27 @@ export const stream = <At, E>(
   at: At
 ): Stream.Stream<Event.Recorded<E>, EventStoreError> => {
   type State = { readonly at: At } | { readonly failure: EventStoreError }
-  return Stream.paginate<State, Event.Recorded<E>, EventStoreError>({ at }, (state) =>
-    "failure" in state ? Effect.fail(state.failure) : Effect.map(read(state.at), ([events, next]) => {
-      const decoded: Array<Event.Recorded<E>> = []
-      try {
-        for (const event of events) decoded.push(toRecorded(driver, set, event))
-      } catch (error) {
-        if (!(error instanceof EventStoreError)) throw error
-        return [decoded, Option.some({ failure: error })]
-      }
-      return [decoded, next === undefined ? Option.none() : Option.some({ at: next })]
-    }))
+  return Stream.paginate<State, Event.Recorded<E>, EventStoreError>(
+    { at },
+    (state) =>
+      "failure" in state ? Effect.fail(state.failure) : Effect.map(read(state.at), ([events, next]) => {
+        const decoded: Array<Event.Recorded<E>> = []
+        try {
+          for (const event of events) decoded.push(toRecorded(driver, set, event))
+        } catch (error) {
+          if (!(error instanceof EventStoreError)) throw error
+          return [decoded, Option.some({ failure: error })]
+        }
+        return [decoded, next === undefined ? Option.none() : Option.some({ at: next })]
+      })
+  )
 }
 
-const toRecorded = <E>(driver: EventStoreDriver, set: Event.Set<E>, event: StoredEvent): Event.Recorded<E> => ({
+const toRecorded = <E>(
+  driver: EventStoreDriver,
+  set: Event.Set<E>,
+  event: StoredEvent
+): Event.Recorded<E> => ({
   id: event.id ?? givenId(driver.store, event.position),
   stream: event.stream,
   revision: event.revision,
@@ -106,6 +118,8 @@ export const decode = <E>(set: Event.Set<E>, event: StoredEvent): E => {
   } catch (error) {
     const { position, revision, stream, type, version } = event
     const issue = error instanceof Error ? error.message : String(error)
-    throw new EventStoreError({ reason: new Undecodable({ stream, revision, position, type, version, issue }) })
+    throw new EventStoreError({
+      reason: new Undecodable({ stream, revision, position, type, version, issue })
+    })
   }
 }

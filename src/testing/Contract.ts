@@ -37,7 +37,9 @@ export const select = <S>(
   left: cases.filter(({ needs }) => needs !== undefined && !guarantees[needs])
 })
 
-const BrokenBase: ErrorClass<Broken, "Broken", { readonly message: Schema.String }> = Schema.TaggedError<Broken>(
+const BrokenBase: ErrorClass<Broken, "Broken", { readonly message: Schema.String }> = Schema.TaggedError<
+  Broken
+>(
   "dunnock/testing/Broken"
 )("Broken", { message: Schema.String })
 

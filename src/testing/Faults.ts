@@ -43,7 +43,9 @@ export const wrap = (
           case undefined:
             return driver.append(appends)
           case "fail before":
-            return fail(new Unavailable({ store: driver.name, problem: `commit ${commits} was made to fail` }))
+            return fail(
+              new Unavailable({ store: driver.name, problem: `commit ${commits} was made to fail` })
+            )
           case "fail after commit":
             return Effect.andThen(
               driver.append(appends),
@@ -62,5 +64,7 @@ const fail = (reason: Unavailable | OutcomeUnknown) => Effect.fail(new EventStor
 
 const lose = ({ streams }: Append): Outcome => {
   const { expected, stream } = streams[0]!
-  return Result.fail(new Conflict({ stream, expected, actual: typeof expected === "number" ? expected + 1 : 0 }))
+  return Result.fail(
+    new Conflict({ stream, expected, actual: typeof expected === "number" ? expected + 1 : 0 })
+  )
 }

@@ -75,7 +75,7 @@ export const given = <Name extends string, State, E, C extends AnyCommand>(
 ): Given<Name, State, E, C> => ({
   when: (command, ...[payload]) => {
     const id = "under-test"
-    const outcome = Effect.gen(function*() {
+    const outcome = Effect.gen(function* () {
       const store = yield* EventStore.EventStore
       const { execute } = yield* aggregate.service
       const stream = aggregate.stream(id)
@@ -84,24 +84,33 @@ export const given = <Name extends string, State, E, C extends AnyCommand>(
       const after = store.read(aggregate.events, stream, { from: events.length + 1 })
       return { result, appended: (yield* Stream.runCollect(after)).map(({ data }) => data) }
     })
-    const succeeded = Effect.flatMap(outcome, ({ appended, result }) =>
-      result._tag === "Success"
-        ? Effect.succeed(appended)
-        : Effect.fail(new Broken({ message: `${command} was refused: ${describe(result.failure)}` })))
+    const succeeded = Effect.flatMap(
+      outcome,
+      ({ appended, result }) =>
+        result._tag === "Success"
+          ? Effect.succeed(appended)
+          : Effect.fail(new Broken({ message: `${command} was refused: ${describe(result.failure)}` }))
+    )
     return {
       then: (...expected) =>
         Effect.flatMap(succeeded, (appended) => equal("events", appended as ReadonlyArray<E>, expected)),
       thenState: (expected) =>
-        Effect.andThen(succeeded, Effect.flatMap(aggregate.state(id), ({ state }) => equal("state", state, expected))),
+        Effect.andThen(
+          succeeded,
+          Effect.flatMap(aggregate.state(id), ({ state }) => equal("state", state, expected))
+        ),
       thenFails: (expected) =>
-        Effect.flatMap(outcome, ({ appended, result }) =>
-          result._tag === "Success"
-            ? Effect.fail(new Broken({ message: `${command} was not refused: ${describe(appended)}` }))
-            : Equal.equals(result.failure, expected)
-            ? equal("events", appended as ReadonlyArray<E>, [])
-            : Effect.fail(
-              new Broken({ message: `expected ${describe(expected)}, got ${describe(result.failure)}` })
-            ))
+        Effect.flatMap(
+          outcome,
+          ({ appended, result }) =>
+            result._tag === "Success"
+              ? Effect.fail(new Broken({ message: `${command} was not refused: ${describe(appended)}` }))
+              : Equal.equals(result.failure, expected)
+              ? equal("events", appended as ReadonlyArray<E>, [])
+              : Effect.fail(
+                new Broken({ message: `expected ${describe(expected)}, got ${describe(result.failure)}` })
+              )
+        )
     }
   }
 })

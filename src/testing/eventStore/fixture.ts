@@ -25,7 +25,8 @@ export const opened = (name: string) => ({ _tag: "Opened", name }) as const
 export const counted = (n: number) => ({ _tag: "Counted", n }) as const
 export const labelled = (...labels: ReadonlyArray<string>) => ({ _tag: "Labelled", labels }) as const
 /** Events counted from … to, both included. */
-export const count = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => counted(from + i))
+export const count = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, i) => counted(from + i))
 
 /** The cases of a topic: each gets an empty store. */
 export const topic = (
