@@ -25,11 +25,24 @@ export interface Booking {
   readonly line: Line | undefined
 }
 
+export class UnreadableFile extends Schema.TaggedError<UnreadableFile>()("UnreadableFile", {
+  file: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `${this.file} cannot be read: ${this.problem}`
+  }
+}
+
 /** Reads the movements in a CSV file. */
 export const readMovements = (file: URL) =>
-  Stream.fromEffect(Effect.tryPromise(() => readFile(file, "utf8"))).pipe(
+  Stream.fromEffect(
+    Effect.tryPromise({ try: () => readFile(file, "utf8"), catch: (cause) => cause as Error })
+  ).pipe(
     Stream.pipeThroughChannel(Csv.decodeSchemaString(Movement)({ headers: true })),
-    Stream.runCollect
+    Stream.runCollect,
+    // The problem with a row is followed by its number, the header being 1, and the column.
+    Effect.mapError(({ message }) => new UnreadableFile({ file: file.pathname, problem: message }))
   )
 
 /** Carries out a row. Its reference is the key, so that a row that was imported before is not booked again. */

@@ -184,3 +184,20 @@ describe("a definition is refused:", () => {
     })
   }
 })
+
+describe("a layer is refused:", () => {
+  for (
+    const [options, message] of [
+      [{ attempts: 0 }, "attempts must be 1 or more, not 0"],
+      [{ attempts: 1.5 }, "attempts must be 1 or more, not 1.5"],
+      [{ cache: -1 }, "cache must be 0 or more, not -1"],
+      [{ cache: NaN }, "cache must be 0 or more, not NaN"]
+    ] as const
+  ) {
+    onMemory(JSON.stringify(options), (open) =>
+      Effect.gen(function*() {
+        const exit = yield* Effect.exit(bank(yield* open, {}, options))
+        expect(String(exit)).toContain(message)
+      }))
+  }
+})

@@ -13,7 +13,7 @@ const append = (store: EventStore.EventStore, n: number, expected: EventStore.Ex
 const numbers = (store: EventStore.EventStore) =>
   Effect.map(Stream.runCollect(store.log(events)), (all) => all.map(({ data }) => data.n))
 
-const range = (from: number, to: number): ReadonlyArray<number> =>
+const range = (from: number, to: number): Array<number> =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
 /** A SQLite store whose commits wait for a latch, and the events of each commit as it was begun. */
@@ -21,7 +21,7 @@ const latched = Effect.gen(function* () {
   const driver = yield* Sqlite.make({ filename: yield* file, synchronous: "NORMAL" })
   const latch = yield* Latch.make(true)
   const begun = yield* Latch.make(false)
-  const groups: Array<ReadonlyArray<string>> = []
+  const groups: Array<ReadonlyArray<string | undefined>> = []
   const spoilt: EventStoreDriver.EventStoreDriver = {
     ...driver,
     append: (appends) => {

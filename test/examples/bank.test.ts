@@ -137,11 +137,13 @@ describe("the reconciliation of a file", () => {
     expect(problem).toContain("K-1001 R-00008: booked as -159.52")
   })
 
-  test("says which cell of a file cannot be read", async () => {
+  test("is not begun when the file cannot be read: it says where and why", async () => {
     const file = join(folder, "broken.csv")
+    const reading = Effect.flip(readMovements(pathToFileURL(file)))
+    expect((await Effect.runPromise(reading)).message).toContain(`${file} cannot be read: ENOENT`)
     writeFileSync(file, "date,account,kind,amount,reference,checksum\n2025-01-01,K-1,deposit,-5,R-1,5\n")
-    const error = await Effect.runPromise(Effect.flip(readMovements(pathToFileURL(file))))
-    expect(error.message).toContain("greater than 0")
-    expect(error.message).toContain(`["amount"]`)
+    expect((await Effect.runPromise(reading)).message).toBe(
+      `${file} cannot be read: Expected a value greater than 0\n  at [2]["amount"]`
+    )
   })
 })

@@ -1,7 +1,6 @@
 /** Promises 2, 4 and 6 between processes that have one file open. */
 import { describe, expect, test } from "bun:test"
 import { Effect, Fiber, Stream } from "effect"
-import { DatabaseSync } from "node:sqlite"
 import { file, folder } from "../../contract/scratch.ts"
 import { events, idsOf, type Job, openStore, type Process, start, write } from "./processes.ts"
 
