@@ -18,6 +18,7 @@ import type * as Layer from "effect/Layer"
 import * as EventStore from "../../src/event/EventStore.ts"
 import {
   type EventStoreDriver,
+  type Guarantees,
   type LogPage,
   matches,
   plan,
@@ -25,7 +26,6 @@ import {
   type Snapshot,
   type StoredEvent
 } from "../../src/event/EventStoreDriver.ts"
-import type { Guarantees } from "../../src/testing/Contract.ts"
 
 /** An event store in memory, empty at first. */
 export const make: Effect.Effect<EventStoreDriver> = Effect.sync(() => {

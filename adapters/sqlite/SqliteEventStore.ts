@@ -16,6 +16,7 @@ import { EventStoreError, OutcomeUnknown, Unavailable } from "../../src/event/Ev
 import * as EventLog from "../sql/EventLog.ts"
 import { cannotOpen, migrate, type Migrations } from "../sql/migrations.ts"
 import * as SqliteClient from "./SqliteClient.ts"
+import { ResultCode, resultCode } from "./SqliteError.ts"
 
 const migrations: Migrations = [
   ["events", [
@@ -87,7 +88,9 @@ export const make = (
       ),
       Effect.scoped
     )
-    const failing = Effect.mapError((error: SqlError) => toError(name, error))
+    const failing = Effect.catch((error: SqlError) =>
+      isDefect(error) ? Effect.die(error) : Effect.fail(toError(name, error))
+    )
     const run = ([sql, parameters]: EventLog.Statement) => failing(connection.executeValues(sql, parameters))
     const store = (yield* run(["select id from dunnock_store", []]))[0]![0] as string
     const sql = EventLog.statements(dialect, store)
@@ -169,9 +172,17 @@ const makeHeads = ({ values }: SqliteClient.SqliteConnection) => {
   }
 }
 
+/** A statement that is wrong is a mistake of this adapter: a defect. */
+const isDefect = ({ reason }: SqlError): boolean =>
+  reason._tag === "ConstraintError" || reason._tag === "UniqueViolation" || reason._tag === "SqlSyntaxError"
+
 const toError = (store: string, error: SqlError): EventStoreError => {
   const { _tag, message, operation } = error.reason
   const problem = message ?? error.message
+  const code = resultCode(error)
+  if (_tag === "AuthorizationError" || code === ResultCode.corrupt || code === ResultCode.notADatabase) {
+    return cannotOpen(store, problem, error)
+  }
   // An I/O error while committing leaves open whether the commit record reached the file.
   const Reason = operation === "commit" && _tag === "ConnectionError" ? OutcomeUnknown : Unavailable
   return new EventStoreError({ reason: new Reason({ store, problem, cause: error }) })

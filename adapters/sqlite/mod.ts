@@ -16,8 +16,8 @@
  */
 import type * as Layer from "effect/Layer"
 import * as EventStore from "../../src/event/EventStore.ts"
+import type { Guarantees } from "../../src/event/EventStoreDriver.ts"
 import type { EventStoreError } from "../../src/event/EventStoreError.ts"
-import type { Guarantees } from "../../src/testing/Contract.ts"
 import type { Options } from "./SqliteClient.ts"
 import { make } from "./SqliteEventStore.ts"
 

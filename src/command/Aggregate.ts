@@ -141,8 +141,8 @@ export const resolve = <State, Payload, Facts, E, Error, R>(
 /** How a command is sent. */
 export interface CommandOptions {
   /**
-   * The command runs at most once under this key for this aggregate: a repeat gets the first receipt. Defaults to the
-   * key of the current metadata. A command that was refused, or that decided on no event, left nothing behind, and its
+   * The command runs at most once under this key for this aggregate: a repeat gets the first receipt, whatever its
+   * payload. Defaults to the key of the current metadata. A command that was refused, or that decided on no event, left nothing behind, and its
    * repeat is decided anew.
    */
   readonly idempotencyKey?: string
@@ -175,6 +175,10 @@ export interface Aggregate<in out Name extends string, in out State, in out E, i
   /** Its events, to read them from the log or to project them. */
   readonly events: Event.Set<E>
   readonly commands: ReadonlyArray<C>
+  /** The state before the first event. */
+  readonly initial: State
+  /** What an event makes of a state. */
+  readonly evolve: (state: State, event: E) => State
   /** The name of the stream of the aggregate with an id. */
   readonly stream: (id: string) => string
   /** Its commands: `(yield* Account.client)("acc-1").Deposit({ amount: 5 })`. */
@@ -192,6 +196,12 @@ export interface Aggregate<in out Name extends string, in out State, in out E, i
     options?: LayerOptions
   ) => Layer.Layer<Handler<Name>, never, EventStore.EventStore | Requirements<H>>
 }
+
+/** The type of an aggregate's state: `Aggregate.State<typeof Account>`. */
+export type State<A> = A extends Aggregate<any, infer S, any, any> ? S : never
+
+/** The type of an aggregate's event values: `Aggregate.Events<typeof Account>`. */
+export type Events<A> = A extends Aggregate<any, any, infer E, any> ? E : never
 
 /** How commands are carried out. */
 export interface LayerOptions {
@@ -231,6 +241,8 @@ export const make = <
     service,
     events,
     commands: options.commands,
+    initial: options.initial,
+    evolve: fold.apply,
     stream: fold.stream,
     client: Effect.map(service, ({ execute }) => (id: string) => {
       const client: Record<string, unknown> = {}

@@ -30,11 +30,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcClient from "effect/rpc/RpcClient"
+import type { RpcClientError } from "effect/rpc/RpcClientError"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
+import { makeFormatterDefault } from "effect/SchemaIssue"
+import * as SchemaParser from "effect/SchemaParser"
 import { EventStoreError, OutcomeUnknown } from "../event/EventStoreError.ts"
+import * as Metadata from "../event/Metadata.ts"
 import type { Aggregate, AnyCommand, Handler } from "./Aggregate.ts"
-import { AggregateError } from "./AggregateError.ts"
+import { AggregateError, InvalidCommand } from "./AggregateError.ts"
 
 /** The schema of a receipt. */
 export const Receipt: Schema.Struct<{
@@ -111,21 +115,54 @@ export const layerClient = <Name extends string, State, E, C extends AnyCommand>
 ): Layer.Layer<Handler<Name>, never, RpcClient.Protocol | Rpc.MiddlewareClient<Served<Name, C>>> =>
   Layer.effect(
     self.service,
-    Effect.map(RpcClient.make(group(self), { flatten: true }), (send: any): Handler<Name> => ({
-      name: self.name,
-      execute: (id, tag, command, options = {}) =>
-        Effect.catchTag(
-          send(`${self.name}.${tag}`, { id, command, ...options }) as Effect.Effect<
-            any,
-            { readonly _tag: string }
-          >,
-          "RpcClientError",
-          (error: any) =>
-            Effect.fail(
-              new EventStoreError({
-                reason: new OutcomeUnknown({ store: "rpc", problem: error.message, cause: error })
+    Effect.gen(function* () {
+      const { name } = self
+      const { requests } = group(self)
+      const send: any = yield* RpcClient.make(group(self), { flatten: true })
+      const makers = new Map(self.commands.map(({ _tag }) => {
+        const rpc = requests.get(`${name}.${_tag}`) as Rpc.Any as Rpc.AnyWithProps
+        return [_tag as string, SchemaParser.makeEffect(rpc.payloadSchema)]
+      }))
+      const execute: Handler<Name>["execute"] = (id, command, payload, options = {}) =>
+        Effect.withFiber((fiber) => {
+          const invalid = (problem: string) =>
+            new AggregateError({
+              reason: new InvalidCommand({
+                aggregate: name,
+                id: String(id),
+                command: String(command),
+                problem
               })
+            })
+          const make = makers.get(command)
+          if (make === undefined) {
+            return Effect.fail(invalid(`unknown command; known are ${[...makers.keys()].join(", ")}`))
+          }
+          const idempotencyKey = options.idempotencyKey ?? fiber.getRef(Metadata.Current).idempotencyKey
+          const request = {
+            id,
+            command: payload,
+            ...(idempotencyKey === undefined ? {} : { idempotencyKey })
+          }
+          return make(request).pipe(
+            Effect.mapError((issue) => invalid(formatIssue(issue))),
+            Effect.flatMap((request) =>
+              send(`${name}.${command}`, request) as Effect.Effect<typeof Receipt.Type, unknown>
+            ),
+            Effect.mapError((error) =>
+              isRpcClientError(error)
+                ? new EventStoreError({
+                  reason: new OutcomeUnknown({ store: "rpc", problem: error.message, cause: error })
+                })
+                : error
             )
-        )
-    }))
+          )
+        })
+      return { name, execute }
+    })
   )
+
+const formatIssue = makeFormatterDefault()
+
+const isRpcClientError = (error: unknown): error is RpcClientError =>
+  (error as { readonly _tag?: unknown } | undefined)?._tag === "RpcClientError"

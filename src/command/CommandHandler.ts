@@ -8,11 +8,10 @@ import * as SchemaParser from "effect/SchemaParser"
 import * as Tracer from "effect/Tracer"
 import * as Event from "../event/Event.ts"
 import * as EventStore from "../event/EventStore.ts"
-import type { NewEvent, Receipt } from "../event/EventStoreDriver.ts"
+import type { NewEvent, Receipt, StoredEvent } from "../event/EventStoreDriver.ts"
 import type { EventStoreError } from "../event/EventStoreError.ts"
 import * as Input from "../event/Input.ts"
 import * as Metadata from "../event/Metadata.ts"
-import * as Pages from "../event/Pages.ts"
 import type { Command, CommandOptions, Decision, Handler, LayerOptions, Loaded } from "./Aggregate.ts"
 import { AggregateError, InvalidCommand, InvalidDecision, TooManyConflicts } from "./AggregateError.ts"
 import * as Fold from "./Fold.ts"
@@ -82,7 +81,12 @@ export const make: <Name extends string, State, E>(
       verified: boolean
     ): Effect.Effect<Receipt, unknown> => {
       const { command, facts, id } = call
-      const decision = call.decide({ id, state: loaded.state, revision: loaded.revision, command, facts })
+      let decision: Decision<E, unknown>
+      try {
+        decision = call.decide({ id, state: loaded.state, revision: loaded.revision, command, facts })
+      } catch (defect) {
+        return conclude(call, loaded, verified, Exit.die(defect))
+      }
       return Effect.isEffect(decision)
         ? Effect.flatMap(Effect.exit(decision), (exit) => conclude(call, loaded, verified, exit))
         : conclude(call, loaded, verified, Exit.succeed(decision))
@@ -94,6 +98,9 @@ export const make: <Name extends string, State, E>(
       verified: boolean,
       decided: Exit.Exit<ReadonlyArray<E>, unknown>
     ): Effect.Effect<Receipt, unknown> => {
+      if (Exit.isSuccess(decided) && !Array.isArray(decided.value)) {
+        return refuse(InvalidDecision, call, "it is not a list of events")
+      }
       if (Exit.isSuccess(decided) && decided.value.length > 0) return append(call, loaded, decided.value)
       if (!verified) {
         // Nothing will be appended that would show the cached state to be old: look.
@@ -139,7 +146,13 @@ export const make: <Name extends string, State, E>(
             const kept = Fold.keepSnapshot(fold, store, call.id, loaded.revision, after)
             return kept === undefined ? Effect.succeed(receipt!) : Effect.as(kept, receipt!)
           },
-          onFailure: (error) => Effect.fail(error.reason._tag === "Conflict" ? conflicted : error)
+          onFailure: (error): Effect.Effect<never, unknown> => {
+            const { _tag, message } = error.reason
+            if (_tag === "InvalidInput") return refuse(InvalidDecision, call, message)
+            // With a key the ids are the command's own: that they are used means that it has just run elsewhere.
+            const lost = _tag === "Conflict" || (_tag === "DuplicateEventId" && call.key !== undefined)
+            return Effect.fail(lost ? conflicted : error)
+          }
         })
       })
 
@@ -147,29 +160,37 @@ export const make: <Name extends string, State, E>(
     const earlier = (stream: string, key: string): Effect.Effect<Receipt | undefined, EventStoreError> =>
       Effect.flatMap(store.driver.find(keyedId(stream, key, 0)), (first) => {
         if (first === undefined) return Effect.succeed(undefined)
-        let last = first
-        const from = { from: first.revision }
-        return Effect.map(
-          Pages.forEach(Pages.ofStream(store.driver, stream, from), Pages.start(from), (event) => {
-            if (event.id === keyedId(stream, key, event.revision - first.revision)) last = event
-          }),
-          () => ({ stream, revision: last.revision, position: last.position })
-        )
+        /** The last event of the command, which is known to go as far as this one. */
+        const lastAfter = ({ position, revision }: StoredEvent): Effect.Effect<Receipt, EventStoreError> => {
+          const page = { stream, direction: "forwards", from: revision + 1, limit: 16 } as const
+          return Effect.flatMap(store.driver.readStream(page), (events) => {
+            const others = events.findIndex(({ id, revision }) =>
+              id !== keyedId(stream, key, revision - first.revision)
+            )
+            const last = events.at(others === -1 ? -1 : others - 1)
+            if (others === 0 || last === undefined) return Effect.succeed({ stream, revision, position })
+            if (others === -1) return lastAfter(last)
+            return Effect.succeed({ stream, revision: last.revision, position: last.position })
+          })
+        }
+        return lastAfter(first)
       })
 
     const attempt = (call: Call<E>, again: boolean): Effect.Effect<Receipt, unknown> =>
+      call.key === undefined ? loadAndDecide(call, again) : Effect.flatMap(
+        earlier(call.stream, call.key),
+        (receipt) => receipt === undefined ? loadAndDecide(call, again) : Effect.succeed(receipt)
+      )
+
+    const loadAndDecide = (call: Call<E>, again: boolean): Effect.Effect<Receipt, unknown> =>
       Effect.suspend(() => {
         const warm = cache.get(call.id)
-        const run = warm !== undefined && !again
+        return warm !== undefined && !again
           ? decide(call, warm, false)
           : Effect.flatMap(load(call.id, warm), (loaded) => {
             cache.set(call.id, loaded)
             return decide(call, loaded, true)
           })
-        return call.key === undefined ? run : Effect.flatMap(
-          earlier(call.stream, call.key),
-          (receipt) => receipt === undefined ? run : Effect.succeed(receipt)
-        )
       })
 
     const carryOut = (call: Call<E>): Effect.Effect<Receipt, unknown> =>
@@ -209,10 +230,10 @@ export const make: <Name extends string, State, E>(
         }
         const stream = fold.stream(id)
         const key = idempotencyKey ?? fiber.getRef(Metadata.Current).idempotencyKey
-        // An aggregate that is in the cache has a name that has been used before.
+        // An aggregate that is in the cache has an id that has been used before.
         const problem =
           (cache.has(id) ? undefined : Input.problemOfName("id", id) ?? Input.problemOfName("id", stream)) ??
-            (key === undefined ? undefined : Input.problemOfName("idempotencyKey", keyedId(stream, key, 0)))
+            (key === undefined ? undefined : problemOfKey(stream, key))
         if (problem !== undefined) return refuse(InvalidCommand, { id, tag }, problem.message)
         const command = Result.try(() => runner.make(payload))
         if (Result.isFailure(command)) return refuse(InvalidCommand, { id, tag }, messageOf(command.failure))
@@ -241,6 +262,15 @@ const isConflicted = (error: unknown): boolean => error === conflicted
 
 /** The id of the i-th event of the command with this key: a repeat of the command makes the same ids. */
 const keyedId = (stream: string, key: string, i: number): string => `${key.length}:${key}@${stream}#${i}`
+
+/** What is wrong with an idempotency key, if anything is: the ids made of it must be short enough. */
+const problemOfKey = (stream: string, key: string): EventStoreError | undefined => {
+  const room = Input.maxNameLength - keyedId(stream, "", 1_000_000).length - 2
+  return Input.problemOfName("idempotencyKey", key) ??
+    (key.length > room
+      ? Input.error("idempotencyKey", `has ${key.length} characters, more than ${room}`)
+      : undefined)
+}
 
 const makeRunner = <E>(command: Command, handler: any): Runner<E> => ({
   make: SchemaParser.make(command.payloadSchema) as Runner<E>["make"],

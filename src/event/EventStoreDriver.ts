@@ -149,6 +149,14 @@ export interface EventStoreDriver {
   readonly writeSnapshot: (stream: string, snapshot: Snapshot) => Effect.Effect<void, EventStoreError>
 }
 
+/** What an adapter guarantees beyond the promises that every adapter keeps. */
+export interface Guarantees {
+  /** What was written is there when the store is opened again. */
+  readonly durable: boolean
+  /** Several processes may have the same store open. */
+  readonly shared: boolean
+}
+
 /** What a store knows of an event by its id. */
 export interface EventPlace {
   readonly stream: string

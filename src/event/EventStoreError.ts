@@ -203,10 +203,13 @@ const CannotOpenBase: ErrorClass<CannotOpen, "CannotOpen", {
   cause: Schema.optionalKey(Schema.Defect())
 })
 
-/** The store cannot be opened as it is: not a database, no permission, a schema newer than this program. */
+/**
+ * The store cannot be opened, or used any longer, as it is: not a database, damaged, no permission, a schema newer than
+ * this program.
+ */
 export class CannotOpen extends CannotOpenBase {
   override get message(): string {
-    return `${this.store} cannot be opened: ${this.problem}`
+    return `${this.store}: ${this.problem}`
   }
   /** Whether the same call may succeed when it is made again. */
   get isRetryable(): boolean {

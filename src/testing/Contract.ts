@@ -6,8 +6,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
+import { format } from "effect/Formatter"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import type { Guarantees } from "../event/EventStoreDriver.ts"
 import type { ErrorClass } from "../event/EventStoreError.ts"
 
 /** One promise, shown. `S` is the service of the port. */
@@ -18,14 +20,6 @@ export interface Case<in out S> {
   readonly needs: "durable" | "shared" | undefined
   /** Fails, with a reason, if the promise is broken. The layer opens one place, empty at first, however often it is built. */
   readonly run: (layer: Layer.Layer<S, unknown>) => Effect.Effect<void, unknown>
-}
-
-/** What an adapter guarantees beyond the promises that every adapter keeps. */
-export interface Guarantees {
-  /** What was written is there when the store is opened again. */
-  readonly durable: boolean
-  /** Several processes may have the same store open. */
-  readonly shared: boolean
 }
 
 /** The cases that apply to an adapter, and those that its guarantees leave out. */
@@ -50,10 +44,8 @@ export class Broken extends BrokenBase {}
 export const equal = <A>(what: string, actual: A, expected: NoInfer<A>): Effect.Effect<void, Broken> =>
   Equal.equals(actual, expected)
     ? Effect.void
-    : Effect.fail(new Broken({ message: `${what}: expected ${show(expected)}, got ${show(actual)}` }))
+    : Effect.fail(new Broken({ message: `${what}: expected ${format(expected)}, got ${format(actual)}` }))
 
 /** Fails unless a condition holds. */
 export const holds = (what: string, condition: boolean): Effect.Effect<void, Broken> =>
   condition ? Effect.void : Effect.fail(new Broken({ message: what }))
-
-const show = (value: unknown): string => JSON.stringify(value) ?? String(value)

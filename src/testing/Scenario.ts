@@ -31,6 +31,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
+import { format } from "effect/Formatter"
 import type * as Rpc from "effect/rpc/Rpc"
 import * as Stream from "effect/Stream"
 import type { Aggregate, AnyCommand, Handler } from "../command/Aggregate.ts"
@@ -116,4 +117,6 @@ export const given = <Name extends string, State, E, C extends AnyCommand>(
 })
 
 const describe = (value: unknown): string =>
-  value instanceof Error ? `${value.name}: ${value.message} ${JSON.stringify(value)}` : JSON.stringify(value)
+  value instanceof Error
+    ? `${value.name}${value.message === "" ? "" : `: ${value.message}`} ${format({ ...value })}`
+    : format(value)

@@ -43,12 +43,15 @@ interface Attempt {
   readonly problem: ReadonlyArray<string>
 }
 
-const refused = (reason: "InvalidCommand" | "InvalidDecision", attempts: { readonly [name: string]: Attempt }) => {
+const refused = (
+  reason: "InvalidCommand" | "InvalidDecision",
+  attempts: { readonly [name: string]: Attempt }
+) => {
   for (const [name, attempt] of Object.entries(attempts)) {
     const { command = "Count", id = "a", idempotencyKey, payload = { n: 1 }, problem } = { ...attempt }
     const given = "payload" in attempt ? attempt.payload : payload
     onMemory(name, (open) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const process = yield* start(Anything, AnythingLive(), yield* open)
         // once on a cold aggregate and once on a warm one
         for (const revision of [1, 2]) {
@@ -70,17 +73,20 @@ const refused = (reason: "InvalidCommand" | "InvalidDecision", attempts: { reado
 
 describe("a command is refused:", () => {
   refused("InvalidCommand", {
-    "of an unknown name": { command: "Destroy", problem: ["\"Destroy\"", "unknown", "Note", "Count", "Decide"] },
+    "of an unknown name": {
+      command: "Destroy",
+      problem: ['"Destroy"', "unknown", "Note", "Count", "Decide"]
+    },
     "of a name that every object has": { command: "constructor", problem: ["unknown"] },
     "of a name that is not a text": { command: 7, problem: ["unknown"] },
     "with a payload of another type": { payload: "1", problem: ["Count"] },
-    "with a field of another type": { payload: { n: "1" }, problem: ["\"n\""] },
-    "with a field missing": { payload: {}, problem: ["\"n\""] },
+    "with a field of another type": { payload: { n: "1" }, problem: ['"n"'] },
+    "with a field missing": { payload: {}, problem: ['"n"'] },
     "with no payload": { payload: undefined, problem: ["Count"] },
     "with null for a payload": { payload: null, problem: ["Expected object"] },
-    "with NaN for an amount": { payload: { n: NaN }, problem: ["finite number", "\"n\""] },
-    "with an infinite amount": { payload: { n: Infinity }, problem: ["finite number", "\"n\""] },
-    "with a cyclic payload of another type": { payload: cyclic, problem: ["\"n\""] },
+    "with NaN for an amount": { payload: { n: NaN }, problem: ["finite number", '"n"'] },
+    "with an infinite amount": { payload: { n: Infinity }, problem: ["finite number", '"n"'] },
+    "with a cyclic payload of another type": { payload: cyclic, problem: ['"n"'] },
     "with an empty id": { id: "", problem: ["id", "empty"] },
     "with an id of 300 characters": { id: "x".repeat(300), problem: ["id", "300", "255"] },
     "with an id that is too long with the name before it": { id: "x".repeat(250), problem: ["255"] },
@@ -89,9 +95,18 @@ describe("a command is refused:", () => {
     "with a number for an id": { id: 7, problem: ["id", "must be a text, not number"] },
     "with null for an id": { id: null, problem: ["id", "must be a text, not null"] },
     "with an empty idempotency key": { idempotencyKey: "", problem: ["idempotencyKey", "empty"] },
-    "with an idempotency key of 300 characters": { idempotencyKey: "x".repeat(300), problem: ["idempotencyKey", "255"] },
-    "with half a surrogate pair in the key": { idempotencyKey: "\udc00", problem: ["idempotencyKey", "surrogate"] },
-    "with an idempotency key that is not a text": { idempotencyKey: 7, problem: ["idempotencyKey", "must be a text"] }
+    "with an idempotency key of 300 characters": {
+      idempotencyKey: "x".repeat(300),
+      problem: ["idempotencyKey", "255"]
+    },
+    "with half a surrogate pair in the key": {
+      idempotencyKey: "\udc00",
+      problem: ["idempotencyKey", "surrogate"]
+    },
+    "with an idempotency key that is not a text": {
+      idempotencyKey: 7,
+      problem: ["idempotencyKey", "must be a text"]
+    }
   })
 })
 
@@ -99,23 +114,53 @@ const decided = (...events: ReadonlyArray<unknown>) => ({ command: "Decide", pay
 
 describe("a decision is refused:", () => {
   refused("InvalidDecision", {
-    "an event of an unknown type": { ...decided({ _tag: "Vanished" }), problem: ["\"Vanished\"", "Noted, Counted"] },
+    "an event of an unknown type": {
+      ...decided({ _tag: "Vanished" }),
+      problem: ['"Vanished"', "Noted, Counted"]
+    },
     "an event without a type": { ...decided({ n: 1 }), problem: ["unknown event type"] },
     "an event that is null": { ...decided(null), problem: ["unknown event type"] },
     "an event that is a text": { ...decided("Counted"), problem: ["unknown event type"] },
-    "an event with a field of another type": { ...decided({ _tag: "Counted", n: "1" }), problem: ["Counted", "\"n\""] },
-    "an event with a field missing": { ...decided({ _tag: "Counted" }), problem: ["Counted", "\"n\""] },
-    "an event with NaN for an amount": { ...decided({ _tag: "Counted", n: NaN }), problem: ["Counted", "finite", "\"n\""] },
-    "a wrong event after a right one": { ...decided({ _tag: "Counted", n: 1 }, { _tag: "Counted" }), problem: ["Counted"] },
-    "an event of 10 MB": { ...decided({ _tag: "Noted", note: "x".repeat(10_000_000) }), problem: ["Noted", "1048576"] },
-    "an event with a cyclic value": { command: "Note", payload: { note: cyclic }, problem: ["Noted", "note"] },
-    "an event with a function in it": { command: "Note", payload: { note: () => 1 }, problem: ["Noted", "note"] },
-    "an event with an empty tag": { ...decided({ _tag: "Labelled", label: "" }), problem: ["tags[0]", "empty"] },
+    "an event with a field of another type": {
+      ...decided({ _tag: "Counted", n: "1" }),
+      problem: ["Counted", '"n"']
+    },
+    "an event with a field missing": { ...decided({ _tag: "Counted" }), problem: ["Counted", '"n"'] },
+    "an event with NaN for an amount": {
+      ...decided({ _tag: "Counted", n: NaN }),
+      problem: ["Counted", "finite", '"n"']
+    },
+    "a wrong event after a right one": {
+      ...decided({ _tag: "Counted", n: 1 }, { _tag: "Counted" }),
+      problem: ["Counted"]
+    },
+    "an event of 10 MB": {
+      ...decided({ _tag: "Noted", note: "x".repeat(10_000_000) }),
+      problem: ["Noted", "1048576"]
+    },
+    "an event with a cyclic value": {
+      command: "Note",
+      payload: { note: cyclic },
+      problem: ["Noted", "note"]
+    },
+    "an event with a function in it": {
+      command: "Note",
+      payload: { note: () => 1 },
+      problem: ["Noted", "note"]
+    },
+    "an event with an empty tag": {
+      ...decided({ _tag: "Labelled", label: "" }),
+      problem: ["tags[0]", "empty"]
+    },
     "an event with a tag of 300 characters": {
       ...decided({ _tag: "Labelled", label: "x".repeat(300) }),
       problem: ["tags[0]", "300"]
     },
-    "one event that is not in a list": { command: "Decide", payload: { events: { _tag: "Counted", n: 1 } }, problem: ["list"] },
+    "one event that is not in a list": {
+      command: "Decide",
+      payload: { events: { _tag: "Counted", n: 1 } },
+      problem: ["list"]
+    },
     "no decision at all": { command: "Decide", payload: { events: undefined }, problem: ["list"] },
     "a promise": { command: "Decide", payload: { events: Promise.resolve([]) }, problem: ["list"] }
   })
@@ -132,25 +177,32 @@ describe("an event that cannot be read", () => {
       condition: undefined
     }) as Effect.Effect<unknown>
 
-  for (const [type, data] of [["Vanished", "{}"], ["Deposited", "{\"amount\":\"1\"}"], ["Deposited", "{"]] as const) {
-    onEach(`fails every command and reading of its aggregate, naming it: ${type} ${data}`, (open) =>
-      Effect.gen(function*() {
-        const [process, warm] = [yield* bank(yield* open), yield* bank(yield* open)]
-        yield* process.client("a").Deposit({ amount: 1 })
-        yield* warm.client("a").Deposit({ amount: 1 })
-        yield* put(process, type, data)
-        const named = { _tag: "Undecodable", stream: "Account-a", revision: 3, type, version: 1 }
-        const [cold] = [yield* bank(yield* open)]
-        for (const { client } of [cold, process, warm]) {
-          const reason = yield* reasonOf(client("a").Deposit({ amount: 1 }))
-          expect(reason).toMatchObject(named)
-          expect(reason.message).toContain(`event "${type}" (version 1) at revision 3 of stream "Account-a" cannot be read`)
-          expect(yield* reasonOf(client("a").Withdraw({ amount: 100 }))).toMatchObject(named)
-          expect(yield* client("b").Deposit({ amount: 1 })).toMatchObject({ stream: "Account-b" })
-        }
-        expect(yield* reasonOf(cold.state("a"))).toMatchObject(named)
-        expect(yield* cold.state("a", { atRevision: 2 })).toMatchObject({ state: { balance: 2 } })
-      }))
+  for (
+    const [type, data] of [["Vanished", "{}"], ["Deposited", '{"amount":"1"}'], ["Deposited", "{"]] as const
+  ) {
+    onEach(
+      `fails every command and reading of its aggregate, naming it: ${type} ${data}`,
+      (open) =>
+        Effect.gen(function* () {
+          const [process, warm] = [yield* bank(yield* open), yield* bank(yield* open)]
+          yield* process.client("a").Deposit({ amount: 1 })
+          yield* warm.client("a").Deposit({ amount: 1 })
+          yield* put(process, type, data)
+          const named = { _tag: "Undecodable", stream: "Account-a", revision: 3, type, version: 1 }
+          const [cold] = [yield* bank(yield* open)]
+          for (const { client } of [cold, process, warm]) {
+            const reason = yield* reasonOf(client("a").Deposit({ amount: 1 }))
+            expect(reason).toMatchObject(named)
+            expect(reason.message).toContain(
+              `event "${type}" (version 1) at revision 3 of stream "Account-a" cannot be read`
+            )
+            expect(yield* reasonOf(client("a").Withdraw({ amount: 100 }))).toMatchObject(named)
+            expect(yield* client("b").Deposit({ amount: 1 })).toMatchObject({ stream: "Account-b" })
+          }
+          expect(yield* reasonOf(cold.state("a"))).toMatchObject(named)
+          expect(yield* cold.state("a", { atRevision: 2 })).toMatchObject({ state: { balance: 2 } })
+        })
+    )
   }
 })
 
@@ -166,16 +218,19 @@ describe("a definition is refused:", () => {
     })
 
   const mistakes: { readonly [name: string]: readonly [definition: () => unknown, message: string] } = {
-    "a name with a \"-\" in it": [define("Bank-Account"), "\"Bank-Account\""],
+    'a name with a "-" in it': [define("Bank-Account"), '"Bank-Account"'],
     "an empty name": [define(""), "must not be empty"],
     "a name with a NUL in it": [define("A\0"), "name"],
     "a name with half a surrogate pair": [define("A\ud800"), "name"],
     "a name that leaves no room for an id": [define("A".repeat(300)), "name"],
-    "an event with a field named _tag": [define("A", { events: { Counted: { _tag: Schema.String } } }), "_tag"],
+    "an event with a field named _tag": [
+      define("A", { events: { Counted: { _tag: Schema.String } } }),
+      "_tag"
+    ],
     "snapshots every 0 events": [define("A", { snapshots: { every: 0 } }), "every 1 or more events, not 0"],
     "two commands of one name": [
       define("A", { commands: [Rpc.make("Count"), Rpc.make("Count", { payload: { n: Schema.Number } })] }),
-      "\"Count\""
+      '"Count"'
     ]
   }
   for (const [name, [definition, message]] of Object.entries(mistakes)) {
@@ -195,7 +250,7 @@ describe("a layer is refused:", () => {
     ] as const
   ) {
     onMemory(JSON.stringify(options), (open) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const exit = yield* Effect.exit(bank(yield* open, {}, options))
         expect(String(exit)).toContain(message)
       }))

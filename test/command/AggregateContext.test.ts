@@ -28,21 +28,27 @@ const traceparent = (span: Tracer.AnySpan) => `00-${span.traceId}-${span.spanId}
 
 describe("metadata", () => {
   onEach("of the caller is that of every event of the command", (open) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const process = yield* bank(yield* open)
       const request = { correlationId: "request-7", causationId: "click-1", actor: "ann", tenant: "north" }
-      yield* Effect.gen(function*() {
+      yield* Effect.gen(function* () {
         yield* process.client("a").Open({ owner: "ann" })
         yield* process.client("a").Deposit({ amount: 1 }).pipe(Metadata.provide({ actor: "bob" }))
         yield* process.client("a").Close(undefined, { idempotencyKey: "k" })
       }).pipe(Metadata.provide(request))
       yield* process.client("a").Open({ owner: "cy" })
       const closing = { ...request, idempotencyKey: "k" }
-      expect(yield* metadataOf(process, "a")).toEqual([request, { ...request, actor: "bob" }, closing, closing, {}])
+      expect(yield* metadataOf(process, "a")).toEqual([
+        request,
+        { ...request, actor: "bob" },
+        closing,
+        closing,
+        {}
+      ])
     }))
 
   onMemory("holds the trace of the current span, sampled or not", (open) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const process = yield* bank(yield* open)
       const ids = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" }
       for (const sampled of [true, false]) {
@@ -63,9 +69,10 @@ describe("metadata", () => {
     }))
 
   onMemory("is seen by a handler that decides in an effect", (open) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const process = yield* bank(yield* open, {
-        Open: () => Effect.map(Metadata.Current, ({ actor }) => [{ _tag: "Opened", owner: actor ?? "nobody" }] as const)
+        Open: () =>
+          Effect.map(Metadata.Current, ({ actor }) => [{ _tag: "Opened", owner: actor ?? "nobody" }] as const)
       })
       yield* process.client("a").Open({ owner: "" }).pipe(Metadata.provide({ actor: "ann" }))
       const [event] = yield* Stream.runCollect(process.store.read(Account.events, "Account-a"))
@@ -74,31 +81,38 @@ describe("metadata", () => {
 })
 
 describe("a span", () => {
-  onMemory("named after the aggregate and the command is given to the tracer, and its trace to the events", (open) =>
-    Effect.gen(function*() {
-      const { spans, tracer } = recording()
-      const process = yield* bank(yield* open)
-      yield* Effect.gen(function*() {
-        yield* process.client("a").Open({ owner: "ann" })
-        yield* process.client("a").Deposit({ amount: 1 })
-        yield* Effect.flip(process.client("a").Withdraw({ amount: 2 }))
-      }).pipe(Effect.withSpan("request"), Effect.withTracer(tracer))
+  onMemory(
+    "named after the aggregate and the command is given to the tracer, and its trace to the events",
+    (open) =>
+      Effect.gen(function* () {
+        const { spans, tracer } = recording()
+        const process = yield* bank(yield* open)
+        yield* Effect.gen(function* () {
+          yield* process.client("a").Open({ owner: "ann" })
+          yield* process.client("a").Deposit({ amount: 1 })
+          yield* Effect.flip(process.client("a").Withdraw({ amount: 2 }))
+        }).pipe(Effect.withSpan("request"), Effect.withTracer(tracer))
 
-      const [request, ...commands] = spans
-      expect(commands.map(({ name }) => name)).toEqual(["Account.Open", "Account.Deposit", "Account.Withdraw"])
-      for (const { attributes, parent } of commands) {
-        expect(attributes.get("dunnock.aggregate.id")).toBe("a")
-        expect(parent).toMatchObject({ _tag: "Some", value: { spanId: request!.spanId } })
-      }
-      const exits = commands.map(({ status }) => status._tag === "Ended" && status.exit._tag)
-      expect(exits).toEqual(["Success", "Success", "Failure"])
-      expect(yield* metadataOf(process, "a")).toEqual(
-        commands.slice(0, 2).map((span) => ({ traceparent: traceparent(span) }))
-      )
-    }))
+        const [request, ...commands] = spans
+        expect(commands.map(({ name }) => name)).toEqual([
+          "Account.Open",
+          "Account.Deposit",
+          "Account.Withdraw"
+        ])
+        for (const { attributes, parent } of commands) {
+          expect(attributes.get("dunnock.aggregate.id")).toBe("a")
+          expect(parent).toMatchObject({ _tag: "Some", value: { spanId: request!.spanId } })
+        }
+        const exits = commands.map(({ status }) => status._tag === "Ended" && status.exit._tag)
+        expect(exits).toEqual(["Success", "Success", "Failure"])
+        expect(yield* metadataOf(process, "a")).toEqual(
+          commands.slice(0, 2).map((span) => ({ traceparent: traceparent(span) }))
+        )
+      })
+  )
 
   onMemory("is not made when there is no tracer", (open) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const seen: Array<string | undefined> = []
       const process = yield* bank(yield* open, {
         Close: () =>

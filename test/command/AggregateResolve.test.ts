@@ -51,37 +51,43 @@ const listed = Layer.succeed(Prices, {
   }
 })
 
-onEach("facts are gathered once, with the id and the command, though it is decided again", (open) =>
-  Effect.gen(function*() {
-    const { asked, decided, layer } = noting()
-    const one = yield* start(Cart, Layer.provide(layer, listed), yield* open)
-    const other = yield* start(Cart, Layer.provide(noting().layer, listed), yield* open)
-    yield* one.client("c").Add({ item: "tea" })
-    yield* other.client("c").Add({ item: "cup" })
-    yield* one.client("c").Add({ item: "cup" })
-    expect(asked).toEqual(["tea", "cup"].map((item) => ({ id: "c", command: { item } })))
-    expect(decided).toEqual([
-      { state: 0, revision: 0, facts: 3 },
-      { state: 3, revision: 1, facts: 5 },
-      { state: 8, revision: 2, facts: 5 }
-    ])
-    expect((yield* one.state("c")).state).toBe(13)
-  }))
+onEach(
+  "facts are gathered once, with the id and the command, though it is decided again",
+  (open) =>
+    Effect.gen(function* () {
+      const { asked, decided, layer } = noting()
+      const one = yield* start(Cart, Layer.provide(layer, listed), yield* open)
+      const other = yield* start(Cart, Layer.provide(noting().layer, listed), yield* open)
+      yield* one.client("c").Add({ item: "tea" })
+      yield* other.client("c").Add({ item: "cup" })
+      yield* one.client("c").Add({ item: "cup" })
+      expect(asked).toEqual(["tea", "cup"].map((item) => ({ id: "c", command: { item } })))
+      expect(decided).toEqual([
+        { state: 0, revision: 0, facts: 3 },
+        { state: 3, revision: 1, facts: 5 },
+        { state: 8, revision: 2, facts: 5 }
+      ])
+      expect((yield* one.state("c")).state).toBe(13)
+    })
+)
 
-onMemory("when they cannot be gathered, the command fails with that error and is not decided", (open) =>
-  Effect.gen(function*() {
-    const { decided, layer } = noting()
-    const { client, state } = yield* start(Cart, Layer.provide(layer, listed), yield* open)
-    const error = yield* Effect.flip(client("c").Add({ item: "moon" }))
-    expect(error).toBeInstanceOf(NoPrice)
-    expect(error).toMatchObject({ item: "moon" })
-    expect(decided).toEqual([])
-    expect(yield* client("c").Add({ item: "tea" })).toMatchObject({ revision: 1 })
-    expect((yield* state("c")).revision).toBe(1)
-  }))
+onMemory(
+  "when they cannot be gathered, the command fails with that error and is not decided",
+  (open) =>
+    Effect.gen(function* () {
+      const { decided, layer } = noting()
+      const { client, state } = yield* start(Cart, Layer.provide(layer, listed), yield* open)
+      const error = yield* Effect.flip(client("c").Add({ item: "moon" }))
+      expect(error).toBeInstanceOf(NoPrice)
+      expect(error).toMatchObject({ item: "moon" })
+      expect(decided).toEqual([])
+      expect(yield* client("c").Add({ item: "tea" })).toMatchObject({ revision: 1 })
+      expect((yield* state("c")).revision).toBe(1)
+    })
+)
 
 onMemory("a wrong payload is refused before they are gathered", (open) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { asked, layer } = noting()
     const { execute } = yield* start(Cart, Layer.provide(layer, listed), yield* open)
     expect(yield* reasonOf(execute("c", "Add", { item: 7 }))).toMatchObject({ _tag: "InvalidCommand" })
@@ -89,7 +95,7 @@ onMemory("a wrong payload is refused before they are gathered", (open) =>
   }))
 
 onMemory("while they are gathered other commands of the aggregate go on", (open) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const latch = Latch.makeUnsafe()
     const slow = Layer.succeed(Prices, { of: () => Effect.as(latch.await, 1) })
     const { client } = yield* start(Cart, Layer.provide(noting().layer, slow), yield* open)
@@ -100,7 +106,7 @@ onMemory("while they are gathered other commands of the aggregate go on", (open)
   }))
 
 onMemory("they are gathered in the context of the caller", (open) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const actors: Array<string | undefined> = []
     const asking = Layer.succeed(Prices, {
       of: () => Effect.map(Metadata.Current, ({ actor }) => actors.push(actor))

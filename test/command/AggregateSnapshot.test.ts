@@ -13,7 +13,9 @@ interface Variant {
 }
 
 /** A counter with snapshots; its variants are what later versions of a program might make of it. */
-const counter = ({ every = 5, state = Schema.Struct({ total: Schema.Number }), step = 1, version }: Variant = {}) => {
+const counter = (
+  { every = 5, state = Schema.Struct({ total: Schema.Number }), step = 1, version }: Variant = {}
+) => {
   const Counter = Aggregate.make("Counter", {
     state: state as Schema.Codec<{ readonly total: number }, any>,
     initial: { total: 0 },
@@ -30,7 +32,7 @@ const counter = ({ every = 5, state = Schema.Struct({ total: Schema.Number }), s
 
 /** The events and the snapshot that a cold process reads to load a counter, and the total it loads. */
 const coldLoad = (driver: EventStoreDriver.EventStoreDriver, variant?: Variant) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { driver: counted, seen } = counting(driver)
     const { state } = yield* counter(variant)(counted)
     const { revision, state: { total } } = yield* state("c")
@@ -39,28 +41,31 @@ const coldLoad = (driver: EventStoreDriver.EventStoreDriver, variant?: Variant) 
 
 /** A counter of 12 in appends of 3, of which the snapshots are those at 6 and 12: then one more. */
 const thirteen = (driver: EventStoreDriver.EventStoreDriver) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { client } = yield* counter()(driver)
     for (const times of [3, 3, 3, 3, 1]) yield* client("c").Increase({ times })
   })
 
 describe("a snapshot", () => {
-  onEach("is kept when an append passes a multiple, though it never lands on one", (open) =>
-    Effect.gen(function*() {
-      const { driver, seen } = counting(yield* open)
-      const { client } = yield* counter({ every: 5 })(driver)
-      const kept: Array<number | undefined> = []
-      for (const times of [3, 3, 3, 3, 1, 13, 4]) {
-        yield* client("c").Increase({ times })
-        kept.push((yield* driver.readSnapshot("Counter-c"))?.revision)
-      }
-      // after revisions 3, 6, 9, 12, 13, 26, 30
-      expect(kept).toEqual([undefined, 6, 6, 12, 12, 26, 30])
-      expect(seen.snapshotsWritten).toBe(4)
-    }))
+  onEach(
+    "is kept when an append passes a multiple, though it never lands on one",
+    (open) =>
+      Effect.gen(function* () {
+        const { driver, seen } = counting(yield* open)
+        const { client } = yield* counter({ every: 5 })(driver)
+        const kept: Array<number | undefined> = []
+        for (const times of [3, 3, 3, 3, 1, 13, 4]) {
+          yield* client("c").Increase({ times })
+          kept.push((yield* driver.readSnapshot("Counter-c"))?.revision)
+        }
+        // after revisions 3, 6, 9, 12, 13, 26, 30
+        expect(kept).toEqual([undefined, 6, 6, 12, 12, 26, 30])
+        expect(seen.snapshotsWritten).toBe(4)
+      })
+  )
 
   onEach("is where a cold load begins", (open) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const driver = yield* open
       yield* thirteen(driver)
       expect(yield* coldLoad(driver)).toEqual({ eventsRead: 1, revision: 13, total: 13 })
@@ -71,16 +76,24 @@ describe("a snapshot", () => {
     }))
 
   onEach("gives the state as of a revision if it is not later", (open) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { driver, seen } = counting(yield* open)
       yield* thirteen(driver)
       const { state } = yield* counter()(driver)
       for (const [atRevision, eventsRead] of [[13, 1], [12, 1], [11, 13], [0, 13]] as const) {
         seen.eventsRead = 0
-        expect(yield* state("c", { atRevision })).toMatchObject({ revision: atRevision, state: { total: atRevision } })
+        expect(yield* state("c", { atRevision })).toMatchObject({
+          revision: atRevision,
+          state: { total: atRevision }
+        })
         expect(seen.eventsRead).toBe(eventsRead)
       }
-      const [event] = yield* driver.readStream({ stream: "Counter-c", direction: "forwards", from: 1, limit: 1 })
+      const [event] = yield* driver.readStream({
+        stream: "Counter-c",
+        direction: "forwards",
+        from: 1,
+        limit: 1
+      })
       expect((yield* state("c", { atTime: event!.recordedAt - 1 })).revision).toBe(0)
     }))
 
@@ -88,7 +101,9 @@ describe("a snapshot", () => {
     "the schema of the state has another field": {
       state: Schema.Struct({ total: Schema.Number, note: Schema.optionalKey(Schema.String) })
     },
-    "the schema of the state has another type that fits as well": { state: Schema.Struct({ total: Schema.Finite }) },
+    "the schema of the state has another type that fits as well": {
+      state: Schema.Struct({ total: Schema.Finite })
+    },
     "the schema of the state has a check that it does not pass": {
       state: Schema.Struct({ total: Schema.Number.check(Schema.isGreaterThanOrEqualTo(100)) })
     },
@@ -96,10 +111,14 @@ describe("a snapshot", () => {
   }
   for (const [name, variant] of Object.entries(ignored)) {
     onEach(`is ignored once ${name}`, (open) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const driver = yield* open
         yield* thirteen(driver)
-        expect(yield* coldLoad(driver, variant)).toEqual({ eventsRead: 13, revision: 13, total: 13 * (variant.step ?? 1) })
+        expect(yield* coldLoad(driver, variant)).toEqual({
+          eventsRead: 13,
+          revision: 13,
+          total: 13 * (variant.step ?? 1)
+        })
         // and replaced by one that is used
         const { client } = yield* counter(variant)(driver)
         yield* client("c").Increase({ times: 97 })
@@ -108,7 +127,7 @@ describe("a snapshot", () => {
   }
 
   onEach("stays in use when the same definition is made again", (open) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const driver = yield* open
       yield* thirteen(driver)
       const same = { version: 1, state: Schema.Struct({ total: Schema.Number }) }
@@ -116,9 +135,9 @@ describe("a snapshot", () => {
       expect(yield* coldLoad(driver, { every: 7 })).toMatchObject({ eventsRead: 1 })
     }))
 
-  for (const state of ["", "{", "null", "[]", "{\"total\":\"twelve\"}", "{}"]) {
+  for (const state of ["", "{", "null", "[]", '{"total":"twelve"}', "{}"]) {
     onEach(`is ignored when it is damaged: ${JSON.stringify(state)}`, (open) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const driver = yield* open
         yield* thirteen(driver)
         const snapshot = yield* driver.readSnapshot("Counter-c")
@@ -127,29 +146,40 @@ describe("a snapshot", () => {
       }))
   }
 
-  onMemory("that cannot be kept does not fail the command, and is warned of", (open) =>
-    Effect.gen(function*() {
-      const driver = yield* open
-      const warnings: Array<string> = []
-      const logger = Logger.make(({ logLevel, message }) => warnings.push(`${logLevel}: ${message}`))
-      const { client } = yield* counter()({ ...driver, writeSnapshot: () => Effect.die(new Error("the disk is full")) })
-      const increase = client("c").Increase({ times: 6 })
-      expect(yield* increase.pipe(Effect.provide(Logger.layer([logger])))).toMatchObject({ revision: 6 })
-      expect(warnings).toHaveLength(1)
-      expect(warnings[0]).toContain("Warn")
-      expect(warnings[0]).toContain("Counter-c")
-      expect(yield* coldLoad(driver)).toEqual({ eventsRead: 6, revision: 6, total: 6 })
-    }))
+  onMemory(
+    "that cannot be kept does not fail the command, and is warned of",
+    (open) =>
+      Effect.gen(function* () {
+        const driver = yield* open
+        const warnings: Array<string> = []
+        const logger = Logger.make(({ logLevel, message }) => warnings.push(`${logLevel}: ${message}`))
+        const { client } = yield* counter()({
+          ...driver,
+          writeSnapshot: () => Effect.die(new Error("the disk is full"))
+        })
+        const increase = client("c").Increase({ times: 6 })
+        expect(yield* increase.pipe(Effect.provide(Logger.layer([logger])))).toMatchObject({ revision: 6 })
+        expect(warnings).toHaveLength(1)
+        expect(warnings[0]).toContain("Warn")
+        expect(warnings[0]).toContain("Counter-c")
+        expect(yield* coldLoad(driver)).toEqual({ eventsRead: 6, revision: 6, total: 6 })
+      })
+  )
 
-  onMemory("of a state that its schema cannot encode does not fail the command", (open) =>
-    Effect.gen(function*() {
-      const driver = yield* open
-      const { client } = yield* counter({ step: NaN, state: Schema.Struct({ total: Schema.Finite }) })(driver)
-      const increase = client("c").Increase({ times: 6 }).pipe(Effect.provide(Logger.layer([])))
-      expect(yield* increase).toMatchObject({ revision: 6 })
-      expect(yield* increase).toMatchObject({ revision: 12 })
-      expect(yield* driver.readSnapshot("Counter-c")).toBeUndefined()
-    }))
+  onMemory(
+    "of a state that its schema cannot encode does not fail the command",
+    (open) =>
+      Effect.gen(function* () {
+        const driver = yield* open
+        const { client } = yield* counter({ step: NaN, state: Schema.Struct({ total: Schema.Finite }) })(
+          driver
+        )
+        const increase = client("c").Increase({ times: 6 }).pipe(Effect.provide(Logger.layer([])))
+        expect(yield* increase).toMatchObject({ revision: 6 })
+        expect(yield* increase).toMatchObject({ revision: 12 })
+        expect(yield* driver.readSnapshot("Counter-c")).toBeUndefined()
+      })
+  )
 
   check(
     "every 0, or a broken number of, events is refused where the aggregate is defined",
@@ -164,7 +194,7 @@ describe("a snapshot", () => {
 describe("the cache", () => {
   /** How many events are read to carry out a command for each of these ids in turn. */
   const readsOf = (cache: number | undefined, ids: string) => (driver: EventStoreDriver.EventStoreDriver) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       for (const id of new Set(ids)) yield* (yield* bank(driver)).client(id).Deposit({ amount: 1 })
       const { driver: counted, seen } = counting(driver)
       const { client, state } = yield* bank(counted, {}, cache === undefined ? {} : { cache })
@@ -182,42 +212,47 @@ describe("the cache", () => {
     })
 
   onEach("spares the reading of an aggregate that was used before", (open) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       expect(yield* readsOf(undefined, "aabbaabb")(yield* open)).toBe("a-b-----")
     }))
 
   onMemory("of capacity 0 keeps nothing", (open) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       expect(yield* readsOf(0, "aabba")(yield* open)).toBe("aabba")
     }))
 
   onMemory("of capacity 1 keeps the last", (open) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       expect(yield* readsOf(1, "aabbccddaa")(yield* open)).toBe("a-b-c-d-a-")
     }))
 
   onMemory("lets those go that were not used for long", (open) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       expect(yield* readsOf(4, "abcdefgabcdefg")(yield* open)).toBe("abcdefgabcdefg")
     }))
 
   onMemory("keeps one that is used again and again", (open) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       expect(yield* readsOf(4, "abacadaeafagahab")(yield* open)).toBe("ab-c-d-e-f-g-h-b")
     }))
 
-  onMemory("forgets nothing that is in the log: an evicted aggregate is read again", (open) =>
-    Effect.gen(function*() {
-      const process = yield* bank(yield* open, {}, { cache: 2 })
-      const ids = Array.from({ length: 20 }, (_, i) => `id-${i}`)
-      for (let round = 1; round <= 3; round++) {
-        for (const id of ids) expect(yield* process.client(id).Deposit({ amount: 1 })).toMatchObject({ revision: round })
-      }
-      for (const id of ids) expect((yield* process.state(id)).state.balance).toBe(3)
-    }))
+  onMemory(
+    "forgets nothing that is in the log: an evicted aggregate is read again",
+    (open) =>
+      Effect.gen(function* () {
+        const process = yield* bank(yield* open, {}, { cache: 2 })
+        const ids = Array.from({ length: 20 }, (_, i) => `id-${i}`)
+        for (let round = 1; round <= 3; round++) {
+          for (const id of ids) {
+            expect(yield* process.client(id).Deposit({ amount: 1 })).toMatchObject({ revision: round })
+          }
+        }
+        for (const id of ids) expect((yield* process.state(id)).state.balance).toBe(3)
+      })
+  )
 
   onMemory("is not asked for a state: that is always read", (open) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const [one, other] = [yield* bank(yield* open), yield* bank(yield* open)]
       yield* one.client("a").Deposit({ amount: 1 })
       yield* other.client("a").Deposit({ amount: 1 })

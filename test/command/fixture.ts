@@ -3,7 +3,13 @@ import { test } from "bun:test"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Aggregate, type AggregateError, EventStore, type EventStoreDriver, type EventStoreError } from "dunnock"
+import {
+  Aggregate,
+  type AggregateError,
+  EventStore,
+  type EventStoreDriver,
+  type EventStoreError
+} from "dunnock"
 import * as Memory from "dunnock/memory"
 import * as Sqlite from "dunnock/sqlite"
 import { Effect, Layer, Schema, type Scope, Stream } from "effect"
@@ -60,7 +66,10 @@ type Driver = EventStoreDriver.EventStoreDriver
 export interface Process<State, C extends Aggregate.Command> {
   readonly client: (id: string) => Aggregate.Client<C>
   readonly execute: Aggregate.Handler<string>["execute"]
-  readonly state: (id: string, at?: Aggregate.AsOf) => Effect.Effect<Aggregate.Loaded<State>, EventStoreError.EventStoreError>
+  readonly state: (
+    id: string,
+    at?: Aggregate.AsOf
+  ) => Effect.Effect<Aggregate.Loaded<State>, EventStoreError.EventStoreError>
   readonly store: EventStore.EventStore
 }
 
@@ -70,7 +79,7 @@ export const start = <Name extends string, State, E, C extends Aggregate.Command
   layer: Layer.Layer<Aggregate.Handler<Name>, never, EventStore.EventStore>,
   driver: Driver
 ): Effect.Effect<Process<State, C>, never, Scope.Scope> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const store = yield* EventStore.EventStore
     return {
       client: yield* aggregate.client,
@@ -139,7 +148,10 @@ export const counting = (driver: Driver) => {
 
 /** The types of an account's events, in their order. */
 export const history = ({ store }: { readonly store: EventStore.EventStore }, id: string) =>
-  Effect.map(Stream.runCollect(store.read(Account.events, Account.stream(id))), (events) => events.map(({ data }) => data))
+  Effect.map(
+    Stream.runCollect(store.read(Account.events, Account.stream(id))),
+    (events) => events.map(({ data }) => data)
+  )
 
 /** The reason for which an effect fails; a defect if it does not. */
 export const reasonOf = <R>(

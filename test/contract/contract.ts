@@ -4,6 +4,7 @@
  *     contract("memory", EventStoreContract.cases, Memory.guarantees, Effect.succeed(Memory.layer))
  */
 import { describe, test } from "bun:test"
+import type { Guarantees } from "../../src/event/EventStoreDriver.ts"
 import { Contract } from "dunnock/testing"
 import { Effect, type Layer, type Scope } from "effect"
 import { leftOut } from "./leftOut.ts"
@@ -27,7 +28,7 @@ const promises: Readonly<Record<string, string>> = {
 export const contract = <S>(
   adapter: string,
   cases: ReadonlyArray<Contract.Case<S>>,
-  guarantees: Contract.Guarantees,
+  guarantees: Guarantees,
   place: Effect.Effect<Layer.Layer<S, unknown>, unknown, Scope.Scope>
 ): void => {
   const { left, run } = Contract.select(cases, guarantees)

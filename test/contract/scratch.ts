@@ -10,4 +10,7 @@ export const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireR
 )
 
 /** The path of a file that does not exist, in a folder of its own. */
-export const file: Effect.Effect<string, never, Scope.Scope> = Effect.map(folder, (path) => join(path, "events.db"))
+export const file: Effect.Effect<string, never, Scope.Scope> = Effect.map(
+  folder,
+  (path) => join(path, "events.db")
+)

@@ -25,7 +25,9 @@ const latched = Effect.gen(function* () {
   const spoilt: EventStoreDriver.EventStoreDriver = {
     ...driver,
     append: (appends) => {
-      const group = appends.flatMap(({ streams }) => streams.flatMap(({ events }) => events.map(({ id }) => id)))
+      const group = appends.flatMap(({ streams }) =>
+        streams.flatMap(({ events }) => events.map(({ id }) => id))
+      )
       groups.push(group)
       begun.openUnsafe()
       const commit = group.includes("id--1") ? Effect.die(new Error("poison")) : driver.append(appends)
@@ -42,7 +44,9 @@ describe("group commit", () => {
     "100 appends made at once take one commit, and are written in their order",
     run(Effect.gen(function* () {
       const { groups, store } = yield* latched
-      const receipts = yield* Effect.forEach(range(1, 100), (n) => append(store, n), { concurrency: "unbounded" })
+      const receipts = yield* Effect.forEach(range(1, 100), (n) => append(store, n), {
+        concurrency: "unbounded"
+      })
       expect(groups.length).toBe(1)
       expect(receipts.map(([receipt]) => receipt!.position)).toEqual(range(1, 100))
       expect(yield* numbers(store)).toEqual(range(1, 100))
@@ -126,8 +130,10 @@ describe("group commit", () => {
       yield* latch.close
       const first = yield* Effect.forkChild(append(store, 0))
       yield* begun.await
-      const queued = yield* Effect.forEach([1, 2, 3], (n) =>
-        Effect.forkChild(append(store, n), { startImmediately: true }))
+      const queued = yield* Effect.forEach(
+        [1, 2, 3],
+        (n) => Effect.forkChild(append(store, n), { startImmediately: true })
+      )
       yield* Fiber.interrupt(queued[1]!)
       yield* latch.open
       for (const fiber of [first, queued[0]!, queued[2]!]) yield* Fiber.join(fiber)
@@ -142,8 +148,10 @@ describe("group commit", () => {
     run(Effect.gen(function* () {
       const { begun, latch, store } = yield* latched
       yield* latch.close
-      const fibers = yield* Effect.forEach([1, 2], (n) =>
-        Effect.forkChild(append(store, n), { startImmediately: true }))
+      const fibers = yield* Effect.forEach(
+        [1, 2],
+        (n) => Effect.forkChild(append(store, n), { startImmediately: true })
+      )
       yield* begun.await
       yield* Fiber.interrupt(fibers[0]!)
       expect(yield* numbers(store)).toEqual([])
@@ -158,8 +166,10 @@ describe("group commit", () => {
     "when every caller of a queue is interrupted, the store is not kept busy, and goes on",
     run(Effect.gen(function* () {
       const { groups, store } = yield* latched
-      const fibers = yield* Effect.forEach(range(1, 5), (n) =>
-        Effect.forkChild(append(store, n), { startImmediately: true }))
+      const fibers = yield* Effect.forEach(
+        range(1, 5),
+        (n) => Effect.forkChild(append(store, n), { startImmediately: true })
+      )
       yield* Fiber.interruptAll(fibers)
       yield* append(store, 6)
       expect(yield* numbers(store)).toEqual([6])

@@ -3,6 +3,7 @@
  * `bun test/runtime/run.ts`, `deno run -A test/runtime/run.ts`, `node test/runtime/run.ts` (Node 24, which strips
  * types). Prints a line for each case that fails, then `N passed, N failed`; the exit code is 1 if any did.
  */
+import type { Guarantees } from "../../src/event/EventStoreDriver.ts"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -19,7 +20,7 @@ import { file } from "../contract/scratch.ts"
 const failures = <S>(
   adapter: string,
   cases: ReadonlyArray<Contract.Case<S>>,
-  guarantees: Contract.Guarantees,
+  guarantees: Guarantees,
   place: Effect.Effect<Layer.Layer<S, unknown>, never, Scope.Scope>
 ) =>
   Effect.gen(function* () {
@@ -27,7 +28,9 @@ const failures = <S>(
     for (const line of leftOut(adapter, left)) console.log(line)
     const failed: Array<string> = []
     for (const { name, run: body, topic } of run) {
-      const exit = yield* Effect.exit(Effect.timeout(Effect.scoped(Effect.flatMap(place, body)), "20 seconds"))
+      const exit = yield* Effect.exit(
+        Effect.timeout(Effect.scoped(Effect.flatMap(place, body)), "20 seconds")
+      )
       if (Exit.isFailure(exit)) {
         failed.push(`${adapter}, ${topic}: ${name}: ${Cause.pretty(exit.cause).replaceAll(/\s+/g, " ")}`)
       }

@@ -140,10 +140,16 @@ const killMany = (synchronous: "FULL" | "NORMAL", follow: boolean) =>
   })
 
 describe("promises 1, 3 and 5: whole or absent, one copy, durable", () => {
-  test.concurrent("killed 50 times while it writes with FULL, a file keeps all that was acknowledged and nothing by half", () =>
-    Effect.runPromise(Effect.scoped(killMany("FULL", false))), 60_000)
-  test.concurrent("so with NORMAL; and one subscription sees every event of all the killed writers once, in order", () =>
-    Effect.runPromise(Effect.scoped(killMany("NORMAL", true))), 60_000)
+  test.concurrent(
+    "killed 50 times while it writes with FULL, a file keeps all that was acknowledged and nothing by half",
+    () => Effect.runPromise(Effect.scoped(killMany("FULL", false))),
+    60_000
+  )
+  test.concurrent(
+    "so with NORMAL; and one subscription sees every event of all the killed writers once, in order",
+    () => Effect.runPromise(Effect.scoped(killMany("NORMAL", true))),
+    60_000
+  )
 })
 
 describe("promise 5: durable when the effect returns", () => {

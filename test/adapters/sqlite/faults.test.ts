@@ -59,9 +59,14 @@ describe("promise 3: idempotent", () => {
   test(
     "callers that try again while every other commit fails, before or after it is written, leave one copy each",
     run(Effect.gen(function* () {
-      const { store } = yield* faulty((n) => ([undefined, "fail before", "fail after commit"] as const)[n % 3])
+      const { store } = yield* faulty((n) =>
+        ([undefined, "fail before", "fail after commit"] as const)[n % 3]
+      )
       const fiber = (f: number) =>
-        Effect.forEach([0, 1, 2, 3, 4], (n) => Effect.retry(write(store, "w", f, n), { while: (error) => error.isRetryable }))
+        Effect.forEach(
+          [0, 1, 2, 3, 4],
+          (n) => Effect.retry(write(store, "w", f, n), { while: (error) => error.isRetryable })
+        )
       const receipts = yield* Effect.forEach([0, 1, 2, 3, 4, 5, 6, 7], fiber, { concurrency: "unbounded" })
       const ids = yield* logged(store)
       expect(ids.length).toBe(8 * 5 * 3)

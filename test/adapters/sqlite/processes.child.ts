@@ -40,7 +40,14 @@ const create = ({ filename, name, stride, streams }: Extract<Job, { kind: "creat
           streams: [{
             stream: `s-${i}`,
             expected: "none",
-            events: [{ id: `${name}-${i}`, type: "Created", version: 1, data: "{}", metadata: "{}", tags: [] }]
+            events: [{
+              id: `${name}-${i}`,
+              type: "Created",
+              version: 1,
+              data: "{}",
+              metadata: "{}",
+              tags: []
+            }]
           }],
           condition: undefined
         })

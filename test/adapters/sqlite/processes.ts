@@ -80,7 +80,10 @@ export const start = (job: Job): Effect.Effect<Process, never, Scope.Scope> =>
   }).pipe(Effect.tap(({ hear }) => hear))
 
 const run = (job: Job): Process => {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "processes.child.ts"), JSON.stringify(job)], {
+  const child = spawn(process.execPath, [
+    join(import.meta.dirname, "processes.child.ts"),
+    JSON.stringify(job)
+  ], {
     stdio: ["pipe", "pipe", "inherit"]
   })
   const ended = new Promise<number | string>((resolve) => {

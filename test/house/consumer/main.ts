@@ -19,12 +19,14 @@ const CounterLive = Counter.toLayer({
 
 const program = Effect.gen(function* () {
   const counter = (yield* Counter.client)("c-1")
+  const before = yield* Counter.state("c-1")
   yield* counter.Increase({ by: 2 })
   yield* counter.Increase({ by: 40 })
-  return (yield* Counter.state("c-1")).state
+  const after = yield* Counter.state("c-1")
+  return after.state - before.state
 })
 
 for (const store of [Memory.layer, Sqlite.layer({ filename: "consumer.db" })]) {
-  const total = await Effect.runPromise(program.pipe(Effect.provide(Layer.provideMerge(CounterLive, store))))
-  if (total !== 42) throw new Error(`expected 42, got ${total}`)
+  const added = await Effect.runPromise(program.pipe(Effect.provide(Layer.provideMerge(CounterLive, store))))
+  if (added !== 42) throw new Error(`expected 42, got ${added}`)
 }
