@@ -154,7 +154,7 @@ export type Client<C extends AnyCommand> = {
     payload: Rpc.PayloadConstructor<Current>,
     options?: CommandOptions
   ) => Effect.Effect<Receipt, Rpc.Error<Current> | AggregateError | EventStoreError>
-}
+} extends infer Commands ? Commands : never
 
 /** The service that carries out the commands of the aggregate with this name: provided by its `toLayer`. */
 export interface Handler<in out Name extends string> {
@@ -223,7 +223,7 @@ export const make = <
 >(
   name: Name,
   options: Options<State, D, Commands>
-): Aggregate<Name, State, Event.Value<D>, Commands[number]> => {
+): Aggregate<Name, State, Event.ValuesByType<D>[keyof D & string], Commands[number]> => {
   if (!/^[^-\0]+$/.test(name)) {
     throw new Error(`an aggregate's name must not be empty nor hold "-": "${name}"`)
   }

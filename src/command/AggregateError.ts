@@ -23,10 +23,6 @@ export class InvalidCommand extends InvalidCommandBase {
   override get message(): string {
     return `command "${this.command}" for ${this.aggregate} "${this.id}": ${this.problem}`
   }
-  /** Whether the same call may succeed when it is made again. */
-  get isRetryable(): boolean {
-    return false
-  }
 }
 
 const InvalidDecisionBase: ErrorClass<InvalidDecision, "InvalidDecision", {
@@ -46,10 +42,6 @@ export class InvalidDecision extends InvalidDecisionBase {
   override get message(): string {
     return `what "${this.command}" decided for ${this.aggregate} "${this.id}" cannot be stored: ${this.problem}`
   }
-  /** Whether the same call may succeed when it is made again. */
-  get isRetryable(): boolean {
-    return false
-  }
 }
 
 const TooManyConflictsBase: ErrorClass<TooManyConflicts, "TooManyConflicts", {
@@ -68,10 +60,6 @@ const TooManyConflictsBase: ErrorClass<TooManyConflicts, "TooManyConflicts", {
 export class TooManyConflicts extends TooManyConflictsBase {
   override get message(): string {
     return `command "${this.command}" lost ${this.attempts} races for ${this.aggregate} "${this.id}"`
-  }
-  /** Whether the same call may succeed when it is made again. */
-  get isRetryable(): boolean {
-    return true
   }
 }
 
@@ -94,6 +82,6 @@ export class AggregateError extends AggregateErrorBase {
   }
   /** Whether the same call may succeed when it is made again. */
   get isRetryable(): boolean {
-    return this.reason.isRetryable
+    return this.reason._tag === "TooManyConflicts"
   }
 }

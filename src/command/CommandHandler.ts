@@ -128,11 +128,12 @@ export const make: <Name extends string, State, E>(
           const encoded = Event.encode(fold.events, event)
           if (Result.isFailure(encoded)) return refuse(InvalidDecision, call, encoded.failure)
           const id = call.key === undefined ? undefined : keyedId(stream, call.key, i)
-          events.push({ ...encoded.success, id, metadata })
+          const { data, tags, type, version } = encoded.success
+          events.push({ id, type, version, data, tags, metadata })
           // What a reader of the log will see, not what was passed in, is what is folded.
-          const decoded = Result.try(() => Event.decode(fold.events, encoded.success))
-          if (Result.isFailure(decoded)) return refuse(InvalidDecision, call, messageOf(decoded.failure))
-          state = fold.apply(state, decoded.success)
+          const reread = Result.try(() => Event.reread(fold.events, encoded.success))
+          if (Result.isFailure(reread)) return refuse(InvalidDecision, call, messageOf(reread.failure))
+          state = fold.apply(state, reread.success)
         }
         const committed = store.commit({
           streams: [{ stream, expected: loaded.revision, events }],

@@ -113,7 +113,10 @@ export const catchUp = <State, E>(
     )
   })
 
-/** Keeps a snapshot when an append has brought the stream past a multiple of `every`. It may fail: it is a shortcut. */
+/**
+ * Keeps a snapshot when an append has brought the stream past a multiple of `every`. If that fails there is none: it is a
+ * shortcut, and what it would have shortened still works.
+ */
 export const keepSnapshot = <State, E>(
   fold: Fold<State, E>,
   store: EventStore.EventStore,
@@ -125,14 +128,14 @@ export const keepSnapshot = <State, E>(
   if (
     snapshots === undefined || Math.floor(before / snapshots.every) === Math.floor(revision / snapshots.every)
   ) return
-  return Effect.suspend(() =>
-    store.driver.writeSnapshot(fold.stream(id), {
-      revision,
-      position,
-      fingerprint: snapshots.fingerprint,
-      state: snapshots.encode(state)
-    })
-  ).pipe(
-    Effect.catchCause((cause) => Effect.logWarning(`no snapshot was kept of ${fold.stream(id)}`, cause))
+  const snapshot = () => ({
+    revision,
+    position,
+    fingerprint: snapshots.fingerprint,
+    state: snapshots.encode(state)
+  })
+  return Effect.catchCause(
+    Effect.suspend(() => store.driver.writeSnapshot(fold.stream(id), snapshot())),
+    () => Effect.void
   )
 }

@@ -23,8 +23,10 @@ import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { isIssue, makeFormatterDefault } from "effect/SchemaIssue"
+import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaParser from "effect/SchemaParser"
 import type * as Types from "effect/Types"
+import { problemOfName } from "./Input.ts"
 import type { Metadata } from "./Metadata.ts"
 
 const TypeId = "~dunnock/Event"
@@ -128,6 +130,8 @@ export interface Set<in out E> {
 
 interface Codec {
   readonly version: number
+  /** Whether a value and its JSON are the same, so that what was encoded need not be decoded to know what it is. */
+  readonly isPlain: boolean
   readonly tags: ((data: any) => ReadonlyArray<string>) | undefined
   /** Throws if the value does not fit. */
   readonly encode: (input: unknown) => unknown
@@ -143,6 +147,7 @@ const compile = (definition: Schema.Struct.Fields | Event<any>): Codec => {
   const check = readable(SchemaParser.decodeUnknownSync(Schema.toType(current)))
   return {
     version: versions.length,
+    isPlain: SchemaAST.toEncoded(current.ast) === SchemaAST.toType(current.ast),
     tags,
     encode: readable(SchemaParser.encodeUnknownSync(current)),
     decode: versions.map((stored, i) => {
@@ -166,9 +171,20 @@ const readable = (parse: (input: unknown) => unknown) => (input: unknown): unkno
   }
 }
 
-/** The set of the given definitions. Schemas are compiled here, once. */
+/**
+ * The set of the given definitions. Schemas are compiled here, once. Throws if a type cannot be the name of one: empty,
+ * longer than 255 characters, with half of a surrogate pair or a NUL character.
+ */
 export const set = <const D extends Definitions>(definitions: D): Set<Value<D>> =>
-  fromCodecs(new Map(Object.entries(definitions).map(([type, definition]) => [type, compile(definition)])))
+  fromCodecs(
+    new Map(
+      Object.entries(definitions).map(([type, definition]) => {
+        const problem = problemOfName(`the event type ${JSON.stringify(type)}`, type)
+        if (problem !== undefined) throw new Error(problem.message)
+        return [type, compile(definition)]
+      })
+    )
+  )
 
 const fromCodecs = <E>(codecs: ReadonlyMap<string, Codec>): Set<E> => ({
   types: [...codecs.keys()],
@@ -191,6 +207,8 @@ export const merge = <const Sets extends ReadonlyArray<Set<any>>>(
 
 /** An event value made ready for a store. */
 export interface Encoded {
+  /** The data as a JSON value. */
+  readonly json: unknown
   readonly type: string
   readonly version: number
   /** The data as JSON text. */
@@ -208,16 +226,26 @@ export const encode = <E>(self: Set<E>, event: E): Result.Result<Encoded, string
     return Result.fail(`unknown event type ${JSON.stringify(type)}; known are ${self.types.join(", ")}`)
   }
   try {
+    const json = codec.encode(event)
     return Result.succeed({
+      json,
       type: type as string,
       version: codec.version,
-      data: JSON.stringify(codec.encode(event)),
+      data: JSON.stringify(json),
       tags: codec.tags === undefined ? noTags : codec.tags(event)
     })
   } catch (error) {
     // a value that does not fit or is cyclic, or a tags function that threw
     return Result.fail(`event "${type}": ${error instanceof Error ? error.message : String(error)}`)
   }
+}
+
+/** The value that a reader of the log will see for what was just encoded. Throws an `Error` if it could not be read. */
+export const reread = <E>(self: Set<E>, encoded: Encoded): E => {
+  if (self.codecs.get(encoded.type)?.isPlain !== true) return decode(self, encoded)
+  const event = encoded.json as { _tag: string }
+  event._tag = encoded.type
+  return event as E
 }
 
 /** The value of a stored event, brought to the current version. Throws an `Error` that says why it cannot be. */

@@ -167,7 +167,7 @@ export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never,
       },
       log: (set, { limit = Infinity, ...options } = {}) => {
         const { after = 0 } = options
-        const problem = Input.problemOfNumbers({ after, limit })
+        const problem = Input.problemOfNumbers({ after, limit }) ?? Input.problemOfQuery("", options)
         if (problem !== undefined) return Stream.fail(problem)
         const queries = [query(set, options)]
         const read =
@@ -186,7 +186,7 @@ export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never,
       },
       subscribe: (set, options = {}) => {
         const { after = 0 } = options
-        const problem = Input.problemOfNumbers({ after })
+        const problem = Input.problemOfNumbers({ after }) ?? Input.problemOfQuery("", options)
         if (problem !== undefined) return Stream.fail(problem)
         const queries = [query(set, options)]
         const read: Pages.Reader<number> = (after) =>
@@ -220,7 +220,8 @@ const encodeWrites = <E>(
       if (Result.isFailure(result)) {
         return Result.fail(Input.error(`writes[${i}].events[${j}]`, result.failure))
       }
-      encoded.push({ ...result.success, id: ids?.[j], metadata })
+      const { data, tags, type, version } = result.success
+      encoded.push({ id: ids?.[j], type, version, data, tags, metadata })
     }
     streams.push({ stream, expected, events: encoded })
   }

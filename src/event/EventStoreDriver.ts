@@ -202,58 +202,54 @@ export const plan = (
 ): { readonly outcomes: ReadonlyArray<Outcome>; readonly events: ReadonlyArray<StoredEvent> } => {
   const events: Array<StoredEvent> = []
   const recordedAt = Math.max(facts.now, facts.head.recordedAt)
-  // What earlier appends of this batch add to the facts; looked at only when there are any.
+  // What the appends of this batch add to the facts, of use to those after them.
+  const isBatch = appends.length > 1
   const revisions = new Map<string, number>()
   const given = new Map<string, EventPlace>()
   const revisionOf = (stream: string) => revisions.get(stream) ?? facts.revision(stream)
   const placeOf = (id: string) => given.get(id) ?? facts.byId(id)
   let position = facts.head.position
 
+  const insert = ({ events: added, stream }: StreamAppend, before: number): Receipt => {
+    let revision = before
+    for (const { data, id, metadata, tags, type, version } of added) {
+      revision++
+      position++
+      const stored = { position, stream, revision, id, type, version, data, metadata, tags, recordedAt }
+      events.push(stored)
+      if (isBatch && id !== undefined) given.set(id, stored)
+    }
+    if (isBatch) revisions.set(stream, revision)
+    return { stream, revision, position }
+  }
+
   const decide = (append: Append): Outcome => {
-    if (append.streams.some(({ events }) => events.some(({ id }) => id !== undefined))) {
+    const { condition, streams } = append
+    if (streams.some(hasIds)) {
       const settled = repeatOf(append, placeOf) ?? reservedIn(append, facts.store)
       if (settled !== undefined) return settled
     }
-    for (const { expected, stream } of append.streams) {
-      const actual = revisionOf(stream)
+    const actuals = streams.map(({ stream }) => revisionOf(stream))
+    for (const [i, { expected, stream }] of streams.entries()) {
+      const actual = actuals[i]!
       if (!meets(expected, actual)) return Result.fail(new Conflict({ stream, expected, actual }))
     }
-    if (append.condition !== undefined) {
-      const { after, queries } = append.condition
-      const found = facts.match(append.condition) ??
+    if (condition !== undefined) {
+      const { after, queries } = condition
+      const found = facts.match(condition) ??
         events.find((event) => event.position > after && matches(queries, event))
       if (found !== undefined) {
         const { position, stream, type } = found
         return Result.fail(new ConditionFailed({ after, position, stream, type }))
       }
     }
-    return Result.succeed(append.streams.map((write): Receipt => {
-      let revision = revisionOf(write.stream)
-      for (const { data, id, metadata, tags, type, version } of write.events) {
-        revision++
-        position++
-        const stored: StoredEvent = {
-          position,
-          stream: write.stream,
-          revision,
-          id,
-          type,
-          version,
-          data,
-          metadata,
-          tags,
-          recordedAt
-        }
-        events.push(stored)
-        if (id !== undefined) given.set(id, stored)
-      }
-      revisions.set(write.stream, revision)
-      return { stream: write.stream, revision, position }
-    }))
+    return Result.succeed(streams.map((write, i) => insert(write, actuals[i]!)))
   }
 
   return { outcomes: appends.map(decide), events }
 }
+
+const hasIds = ({ events }: StreamAppend): boolean => events.some(({ id }) => id !== undefined)
 
 const meets = (expected: Expected, actual: number): boolean =>
   expected === "any" ||

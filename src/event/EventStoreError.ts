@@ -41,10 +41,6 @@ export class Conflict extends ConflictBase {
   override get message(): string {
     return `stream "${this.stream}" was expected at ${this.expected} but is at revision ${this.actual}`
   }
-  /** Whether the same call may succeed when it is made again. */
-  get isRetryable(): boolean {
-    return false
-  }
 }
 
 const ConditionFailedBase: ErrorClass<ConditionFailed, "ConditionFailed", {
@@ -67,10 +63,6 @@ export class ConditionFailed extends ConditionFailedBase {
   override get message(): string {
     return `an event matching the condition, "${this.type}" of stream "${this.stream}", exists at position ${this.position}, after ${this.after}`
   }
-  /** Whether the same call may succeed when it is made again. */
-  get isRetryable(): boolean {
-    return false
-  }
 }
 
 const DuplicateEventIdBase: ErrorClass<DuplicateEventId, "DuplicateEventId", {
@@ -92,10 +84,6 @@ const DuplicateEventIdBase: ErrorClass<DuplicateEventId, "DuplicateEventId", {
 export class DuplicateEventId extends DuplicateEventIdBase {
   override get message(): string {
     return `event id "${this.id}" for stream "${this.stream}" is already used by revision ${this.existingRevision} of stream "${this.existingStream}"`
-  }
-  /** Whether the same call may succeed when it is made again. */
-  get isRetryable(): boolean {
-    return false
   }
 }
 
@@ -123,10 +111,6 @@ export class Undecodable extends UndecodableBase {
   override get message(): string {
     return `event "${this.type}" (version ${this.version}) at revision ${this.revision} of stream "${this.stream}" cannot be read: ${this.issue}`
   }
-  /** Whether the same call may succeed when it is made again. */
-  get isRetryable(): boolean {
-    return false
-  }
 }
 
 const InvalidInputBase: ErrorClass<InvalidInput, "InvalidInput", {
@@ -141,10 +125,6 @@ const InvalidInputBase: ErrorClass<InvalidInput, "InvalidInput", {
 export class InvalidInput extends InvalidInputBase {
   override get message(): string {
     return `${this.at}: ${this.problem}`
-  }
-  /** Whether the same call may succeed when it is made again. */
-  get isRetryable(): boolean {
-    return false
   }
 }
 
@@ -162,10 +142,6 @@ const UnavailableBase: ErrorClass<Unavailable, "Unavailable", {
 export class Unavailable extends UnavailableBase {
   override get message(): string {
     return `${this.store} is unavailable: ${this.problem}`
-  }
-  /** Whether the same call may succeed when it is made again. */
-  get isRetryable(): boolean {
-    return true
   }
 }
 
@@ -187,10 +163,6 @@ export class OutcomeUnknown extends OutcomeUnknownBase {
   override get message(): string {
     return `${this.store} may or may not have written the events: ${this.problem}`
   }
-  /** Whether the same call may succeed when it is made again. */
-  get isRetryable(): boolean {
-    return true
-  }
 }
 
 const CannotOpenBase: ErrorClass<CannotOpen, "CannotOpen", {
@@ -210,10 +182,6 @@ const CannotOpenBase: ErrorClass<CannotOpen, "CannotOpen", {
 export class CannotOpen extends CannotOpenBase {
   override get message(): string {
     return `${this.store}: ${this.problem}`
-  }
-  /** Whether the same call may succeed when it is made again. */
-  get isRetryable(): boolean {
-    return false
   }
 }
 
@@ -264,6 +232,6 @@ export class EventStoreError extends EventStoreErrorBase {
   }
   /** Whether the same call may succeed when it is made again (for an append: with the same event ids). */
   get isRetryable(): boolean {
-    return this.reason.isRetryable
+    return this.reason._tag === "Unavailable" || this.reason._tag === "OutcomeUnknown"
   }
 }

@@ -1,6 +1,6 @@
 // Bad input, named by what and where. Not public.
 import type { ReadOptions } from "./EventStore.ts"
-import type { Append } from "./EventStoreDriver.ts"
+import type { Append, Query } from "./EventStoreDriver.ts"
 import { EventStoreError, InvalidInput } from "./EventStoreError.ts"
 
 /** The longest name of a stream, an event id or a tag, in characters. */
@@ -31,6 +31,23 @@ const whyNoName = (at: string, name: unknown): EventStoreError =>
     : !name.isWellFormed()
     ? error(at, `${JSON.stringify(name)} holds half of a surrogate pair`)
     : error(at, `${JSON.stringify(name)} holds a NUL character`)
+
+const problemOfNames = (at: string, names: unknown): EventStoreError | undefined => {
+  if (!Array.isArray(names)) return error(at, "must be a list of texts")
+  const bad = names.findIndex((name) => !isName(name))
+  return bad === -1 ? undefined : whyNoName(`${at}[${bad}]`, names[bad])
+}
+
+/** What is wrong with what is asked of the log, if anything is; `at` goes before the names of its parts. */
+export const problemOfQuery = (
+  at: string,
+  { streamPrefix, tags, types }: Query
+): EventStoreError | undefined =>
+  (streamPrefix === undefined || streamPrefix === ""
+    ? undefined
+    : problemOfName(`${at}streamPrefix`, streamPrefix)) ??
+    (types === undefined ? undefined : problemOfNames(`${at}types`, types)) ??
+    (tags === undefined ? undefined : problemOfNames(`${at}tags`, tags))
 
 const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0
 
@@ -74,8 +91,8 @@ export const problemOf = ({ condition, streams }: Append): EventStoreError | und
     for (let j = 0; j < events.length; j++) {
       const { data, id, tags, type } = events[j]!
       const at = () => `writes[${i}].events[${j}]`
-      const badTag = tags.findIndex((tag) => !isName(tag))
-      if (badTag !== -1) return whyNoName(`${at()}.tags[${badTag}]`, tags[badTag])
+      if (!isName(type)) return whyNoName(`${at()}.type`, type)
+      if (!Array.isArray(tags) || !tags.every(isName)) return problemOfNames(`${at()}.tags`, tags)
       if (data.length > maxEventLength) {
         return error(
           at(),
@@ -93,4 +110,12 @@ export const problemOf = ({ condition, streams }: Append): EventStoreError | und
     return error("condition.after", `must be a position from 0 on, not ${condition.after}`)
   }
   if (condition.queries.length === 0) return error("condition.query", "must hold at least one query")
+  for (const [i, query] of condition.queries.entries()) {
+    const at = `condition.query[${i}]`
+    if (typeof query !== "object" || query === null) {
+      return error(at, `is not a query: ${JSON.stringify(query)}`)
+    }
+    const problem = problemOfQuery(`${at}.`, query)
+    if (problem !== undefined) return problem
+  }
 }

@@ -64,7 +64,6 @@ const fail = (reason: Unavailable | OutcomeUnknown) => Effect.fail(new EventStor
 
 const lose = ({ streams }: Append): Outcome => {
   const { expected, stream } = streams[0]!
-  return Result.fail(
-    new Conflict({ stream, expected, actual: typeof expected === "number" ? expected + 1 : 0 })
-  )
+  const actual = typeof expected === "number" ? expected + 1 : expected === "none" ? 1 : 0
+  return Result.fail(new Conflict({ stream, expected, actual }))
 }

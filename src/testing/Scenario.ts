@@ -106,7 +106,7 @@ export const given = <Name extends string, State, E, C extends AnyCommand>(
           ({ appended, result }) =>
             result._tag === "Success"
               ? Effect.fail(new Broken({ message: `${command} was not refused: ${describe(appended)}` }))
-              : Equal.equals(result.failure, expected)
+              : same(result.failure, expected)
               ? equal("events", appended as ReadonlyArray<E>, [])
               : Effect.fail(
                 new Broken({ message: `expected ${describe(expected)}, got ${describe(result.failure)}` })
@@ -116,7 +116,22 @@ export const given = <Name extends string, State, E, C extends AnyCommand>(
   }
 })
 
-const describe = (value: unknown): string =>
-  value instanceof Error
-    ? `${value.name}${value.message === "" ? "" : `: ${value.message}`} ${format({ ...value })}`
-    : format(value)
+/** Whether two errors are of one class with the same fields. Unlike values, errors are equal to themselves only. */
+const same = (one: unknown, other: unknown): boolean => {
+  if (!(one instanceof Error && other instanceof Error)) return Equal.equals(one, other)
+  const fields: Record<string, unknown> = { ...one }
+  const others: Record<string, unknown> = { ...other }
+  return one.constructor === other.constructor && one.message === other.message &&
+    Object.keys({ ...fields, ...others }).every((key) => same(fields[key], others[key]))
+}
+
+const describe = (value: unknown): string => {
+  if (!(value instanceof Error)) return format(value)
+  const { _tag: tag = value.name, ...rest } = { ...value } as { readonly _tag?: string }
+  const fields = Object.entries(rest).filter(([, field]) => !(field instanceof Error))
+  return [
+    tag,
+    value.message === "" ? "" : `: ${value.message}`,
+    fields.length === 0 ? "" : ` ${format(Object.fromEntries(fields))}`
+  ].join("")
+}

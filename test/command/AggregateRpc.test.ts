@@ -169,7 +169,7 @@ for (const [name, way] of Object.entries(ways)) {
             const { cause: _, ...fields } = { ...reason } as { cause?: unknown }
             expect(error).toMatchObject({
               reason: fields,
-              isRetryable: reason.isRetryable,
+              isRetryable: new EventStoreError.EventStoreError({ reason }).isRetryable,
               message: reason.message
             })
             expect((error as EventStoreError.EventStoreError).reason).toBeInstanceOf(reason.constructor)

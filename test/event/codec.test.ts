@@ -106,7 +106,10 @@ const encode = (field: Any, value: unknown) => {
 
 const roundTrip = (field: Any, value: unknown) => {
   const { result, set } = encode(field, value)
-  return Event.decode(set, Result.getOrThrow(result)).field
+  const encoded = Result.getOrThrow(result)
+  const decoded = Event.decode(set, encoded)
+  expect(Event.reread(set, encoded)).toStrictEqual(decoded)
+  return decoded.field
 }
 
 describe("what is encoded and decoded is the same", () => {
@@ -151,13 +154,17 @@ describe("what is encoded and decoded is the same", () => {
     expect(event).toStrictEqual({ _tag: "E", list: [new Date(1)] })
   })
 
-  test("whatever the type is called", () => {
+  test("whatever the type is called, if it is a name", () => {
     fc.assert(fc.property(texts, (type) => {
-      const set = Event.set({ [type]: { n: Schema.Int }, other: {} })
-      if (type === "__proto__" || type === "other") return
-      const encoded = Result.getOrThrow(Event.encode(set, { _tag: type, n: 1 } as never))
-      expect<unknown>(Event.decode(set, encoded)).toStrictEqual({ n: 1, _tag: type })
+      if (type === "__proto__") return
+      const make = () => Event.set({ [type]: { n: Schema.Int }, other: {} })
+      if (type === "" || type.includes("\0") || !type.isWellFormed()) {
+        return expect(make).toThrow("the event type")
+      }
+      const encoded = Result.getOrThrow(Event.encode(make(), { _tag: type, n: 1 } as never))
+      expect<unknown>(Event.decode(make(), encoded)).toStrictEqual({ n: 1, _tag: type })
     }))
+    expect(() => Event.set({ ["x".repeat(256)]: {} })).toThrow("256 characters")
   })
 })
 

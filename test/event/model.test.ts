@@ -253,7 +253,7 @@ const follow = (place: Effect.Effect<Place, unknown, Scope.Scope>, steps: Readon
         case "reopen":
           yield* reopen(via)
       }
-      expect(yield* store.head).toBe(log.length)
+      expect(yield* stores[via]!.head).toBe(log.length)
     }
     for (const store of stores) expect(yield* entries(store.log(all))).toEqual(log)
   })

@@ -3,7 +3,6 @@
  * `bun test/runtime/run.ts`, `deno run -A test/runtime/run.ts`, `node test/runtime/run.ts` (Node 24, which strips
  * types). Prints a line for each case that fails, then `N passed, N failed`; the exit code is 1 if any did.
  */
-import type { Guarantees } from "../../src/event/EventStoreDriver.ts"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import process from "node:process"
 import * as Memory from "../../adapters/memory/mod.ts"
 import * as Sqlite from "../../adapters/sqlite/mod.ts"
+import type { Guarantees } from "../../src/event/EventStoreDriver.ts"
 import { Contract, EventStoreContract } from "../../src/testing/mod.ts"
 import { leftOut } from "../contract/leftOut.ts"
 import { file } from "../contract/scratch.ts"

@@ -21,7 +21,7 @@ const passes = (name: string, test: Test) => check(name, run(test))
 const fails = (name: string, test: Test, message: string, changed?: Partial<Handlers>) =>
   check(
     name,
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const error = yield* Effect.flip(run(test, changed))
       expect(error).toMatchObject({ _tag: "Broken", message })
     })
@@ -30,40 +30,49 @@ const fails = (name: string, test: Test, message: string, changed?: Partial<Hand
 const { given } = Scenario
 
 describe("then", () => {
-  passes("passes on the events that were appended", given(Account, opened).when("Deposit", { amount: 5 }).then(deposited(5)))
-  passes("passes on several, in their order", given(Account, opened, deposited(5)).when("Close").then(withdrawn(5), closed))
-  passes("passes on none when none was appended", given(Account, opened).when("Open", { owner: "bob" }).then())
+  passes(
+    "passes on the events that were appended",
+    given(Account, opened).when("Deposit", { amount: 5 }).then(deposited(5))
+  )
+  passes(
+    "passes on several, in their order",
+    given(Account, opened, deposited(5)).when("Close").then(withdrawn(5), closed)
+  )
+  passes(
+    "passes on none when none was appended",
+    given(Account, opened).when("Open", { owner: "bob" }).then()
+  )
   passes("passes without a past", given(Account).when("Open", { owner: "ann" }).then(opened))
 
   fails(
     "fails on other events",
     given(Account, opened).when("Deposit", { amount: 5 }).then(deposited(6)),
-    `events: expected [{"_tag":"Deposited","amount":6}], got [{"_tag":"Deposited","amount":5}]`
+    `events: expected [{"_tag":"Deposited","amount":6}], got [{"amount":5,"_tag":"Deposited"}]`
   )
   fails(
     "fails on an event that is missing",
     given(Account, opened, deposited(5)).when("Close").then(closed),
-    `events: expected [{"_tag":"Closed"}], got [{"_tag":"Withdrawn","amount":5},{"_tag":"Closed"}]`
+    `events: expected [{"_tag":"Closed"}], got [{"amount":5,"_tag":"Withdrawn"},{"_tag":"Closed"}]`
   )
   fails(
     "fails on events in another order",
     given(Account, opened, deposited(5)).when("Close").then(closed, withdrawn(5)),
-    `events: expected [{"_tag":"Closed"},{"_tag":"Withdrawn","amount":5}], got [{"_tag":"Withdrawn","amount":5},{"_tag":"Closed"}]`
+    `events: expected [{"_tag":"Closed"},{"_tag":"Withdrawn","amount":5}], got [{"amount":5,"_tag":"Withdrawn"},{"_tag":"Closed"}]`
   )
   fails(
     "fails on none when some were appended",
     given(Account).when("Deposit", { amount: NaN }).then(),
-    `events: expected [], got [{"_tag":"Deposited","amount":NaN}]`
+    `events: expected [], got [{"amount":NaN,"_tag":"Deposited"}]`
   )
   fails(
     "fails on a refusal",
     given(Account, deposited(5)).when("Withdraw", { amount: 6 }).then(withdrawn(6)),
-    `Withdraw was refused: InsufficientFunds {"balance":5,"_tag":"InsufficientFunds"}`
+    `Withdraw was refused: InsufficientFunds {"balance":5}`
   )
   fails(
     "fails on a wrong payload",
     given(Account).when("Deposit", { amount: "5" as never }).then(deposited(5)),
-    `Deposit was refused: AggregateError: command "Deposit" for Account "under-test": Expected number\n  at ["amount"] {}`
+    `Deposit was refused: AggregateError: command "Deposit" for Account "under-test": Expected number\n  at ["amount"]`
   )
 })
 
@@ -76,20 +85,25 @@ describe("thenState", () => {
 
   fails(
     "fails on another state",
-    given(Account, opened, deposited(5)).when("Withdraw", { amount: 2 }).thenState({ balance: 2, open: true }),
+    given(Account, opened, deposited(5)).when("Withdraw", { amount: 2 }).thenState({
+      balance: 2,
+      open: true
+    }),
     `state: expected {"balance":2,"open":true}, got {"balance":3,"open":true}`
   )
   fails(
     "fails on a refusal",
     given(Account).when("Withdraw", { amount: 2 }).thenState({ balance: 0, open: false }),
-    `Withdraw was refused: InsufficientFunds {"balance":0,"_tag":"InsufficientFunds"}`
+    `Withdraw was refused: InsufficientFunds {"balance":0}`
   )
 })
 
 describe("thenFails", () => {
   passes(
     "passes on the command's error",
-    given(Account, deposited(5)).when("Withdraw", { amount: 6 }).thenFails(new InsufficientFunds({ balance: 5 }))
+    given(Account, deposited(5)).when("Withdraw", { amount: 6 }).thenFails(
+      new InsufficientFunds({ balance: 5 })
+    )
   )
   passes(
     "passes on the aggregate's error",
@@ -99,7 +113,7 @@ describe("thenFails", () => {
           aggregate: "Account",
           id: "under-test",
           command: "Deposit",
-          problem: "Expected number\n  at [\"amount\"]"
+          problem: 'Expected number\n  at ["amount"]'
         })
       })
     )
@@ -107,37 +121,48 @@ describe("thenFails", () => {
 
   fails(
     "fails on another error",
-    given(Account, deposited(5)).when("Withdraw", { amount: 6 }).thenFails(new InsufficientFunds({ balance: 4 })),
+    given(Account, deposited(5)).when("Withdraw", { amount: 6 }).thenFails(
+      new InsufficientFunds({ balance: 4 })
+    ),
     `expected InsufficientFunds {"balance":4}, got InsufficientFunds {"balance":5}`
   )
   fails(
     "fails on an error of another kind",
     given(Account).when("Withdraw", { amount: 6 }).thenFails(
-      new EventStoreError.EventStoreError({ reason: new EventStoreError.Unavailable({ store: "db", problem: "gone" }) })
+      new EventStoreError.EventStoreError({
+        reason: new EventStoreError.Unavailable({ store: "db", problem: "gone" })
+      })
     ),
-    `expected EventStoreError: db is unavailable: gone {}, got InsufficientFunds {"balance":0}`
+    `expected EventStoreError: db is unavailable: gone, got InsufficientFunds {"balance":0}`
   )
   fails(
     "fails on a command that was carried out",
-    given(Account, deposited(5)).when("Withdraw", { amount: 2 }).thenFails(new InsufficientFunds({ balance: 5 })),
-    `Withdraw was not refused: [{"_tag":"Withdrawn","amount":2}]`
+    given(Account, deposited(5)).when("Withdraw", { amount: 2 }).thenFails(
+      new InsufficientFunds({ balance: 5 })
+    ),
+    `Withdraw was not refused: [{"amount":2,"_tag":"Withdrawn"}]`
   )
   fails(
     "fails on a command that did nothing",
-    given(Account).when("Close").thenFails(new InsufficientFunds({ balance: 5 })) as Test,
+    given(Account).when("Close").thenFails(new InsufficientFunds({ balance: 5 }) as never),
     "Close was not refused: []"
   )
 })
 
 check(
   "a handler that throws is not mistaken for an outcome",
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const changed = {
       Close: () => {
         throw new Error("a bug in the handler")
       }
     }
-    for (const sentence of [given(Account).when("Close").then(), given(Account).when("Close").thenFails(null as never)]) {
+    for (
+      const sentence of [
+        given(Account).when("Close").then(),
+        given(Account).when("Close").thenFails(null as never)
+      ]
+    ) {
       const exit = yield* Effect.exit(run(sentence, changed))
       expect(String(exit)).toContain("Die")
       expect(String(exit)).toContain("a bug in the handler")
