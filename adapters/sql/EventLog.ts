@@ -74,6 +74,22 @@ export const toEvent = (row: ReadonlyArray<unknown>): StoredEvent => ({
 
 const select = `select ${columns.join(", ")} from dunnock_events`
 
+const selectBare = "select position, revision, type, version, data, recorded_at from dunnock_events"
+
+/** The event of a row of a stream that was read bare. */
+const toBareEvent = (stream: string) => (row: ReadonlyArray<unknown>): StoredEvent => ({
+  position: row[0] as number,
+  stream,
+  revision: row[1] as number,
+  id: undefined,
+  type: row[2] as string,
+  version: row[3] as number,
+  data: row[4] as string,
+  metadata: "{}",
+  tags: noTags,
+  recordedAt: row[5] as number
+})
+
 /**
  * How many positions a page of the log looks through at most, so that a search for rare events does not hold the
  * database for long.
@@ -116,18 +132,15 @@ export const statements = (dialect: Dialect, store: string) => {
         ]]
     },
     readStream: (
-      { direction, from, limit, stream }: Parameters<EventStoreDriver["readStream"]>[0]
-    ): Statement =>
-      direction === "forwards"
-        ? [`${select} where stream = ${p(1)} and revision >= ${p(2)} order by revision limit ${p(3)}`, [
-          stream,
-          from,
-          limit
-        ]]
-        : [
-          `${select} where stream = ${p(1)} and revision <= ${p(2)} order by revision desc limit ${p(3)}`,
-          [stream, Math.min(from, Number.MAX_SAFE_INTEGER), limit]
-        ],
+      { bare, direction, from, limit, stream }: Parameters<EventStoreDriver["readStream"]>[0]
+    ): Statement => {
+      const [compare, order] = direction === "forwards" ? [">=", ""] : ["<=", " desc"]
+      const where = `where stream = ${p(1)} and revision ${compare} ${p(2)}`
+      return [
+        `${bare ? selectBare : select} ${where} order by revision${order} limit ${p(3)}`,
+        [stream, Math.min(from, Number.MAX_SAFE_INTEGER), limit]
+      ]
+    },
     readLog: (after: number, end: number, limit: number, queries: ReadonlyArray<Query>): Statement => {
       const [condition, parameters] = matching(queries, 3)
       return [
@@ -176,7 +189,10 @@ export const reading = (
   const head = Effect.map(run(sql.head), ([row]) => (row![0] as number | null) ?? 0)
   return {
     head,
-    readStream: (options) => Effect.map(run(sql.readStream(options)), (rows) => rows.map(toEvent)),
+    readStream: (options) => {
+      const event = options.bare ? toBareEvent(options.stream) : toEvent
+      return Effect.map(run(sql.readStream(options)), (rows) => rows.map(event))
+    },
     readLog: ({ after, limit, queries }) =>
       Effect.flatMap(head, (newest) => {
         // Tags are looked up, not searched for.

@@ -2,7 +2,8 @@
 import * as Effect from "effect/Effect"
 import * as Migrator from "effect/sql/Migrator"
 import * as SqlClient from "effect/sql/SqlClient"
-import { CannotOpen, EventStoreError } from "../../src/event/EventStoreError.ts"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import { CannotOpen, EventStoreError, Unavailable } from "../../src/event/EventStoreError.ts"
 
 /** The statements of each migration, in their order, for one database. */
 export type Migrations = ReadonlyArray<readonly [name: string, statements: ReadonlyArray<string>]>
@@ -10,8 +11,9 @@ export type Migrations = ReadonlyArray<readonly [name: string, statements: Reado
 const table = "dunnock_migrations"
 
 /**
- * Brings the database of the current `SqlClient` to the newest schema, once, whoever else is doing so. Fails with the
- * reason `CannotOpen` when its schema is newer than this program, or it cannot be migrated.
+ * Brings the database of the current `SqlClient` to the newest schema, once, whoever else is doing so; a database that
+ * has it is only read. Fails with the reason `CannotOpen` when its schema is newer than this program, or it cannot be
+ * migrated, and with `Unavailable` when somebody else has locked it for too long.
  */
 export const migrate = (
   store: string,
@@ -19,7 +21,11 @@ export const migrate = (
 ): Effect.Effect<void, EventStoreError, SqlClient.SqlClient> =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
-    yield* Migrator.make({})({
+    const version = Effect.map(
+      sql.unsafe<{ readonly newest: number }>(`select max(migration_id) as newest from ${table}`),
+      ([row]) => Number(row?.newest ?? 0)
+    )
+    const migrated = Migrator.make({})({
       table,
       loader: Effect.succeed(migrations.map(([name, statements], i) => [
         i + 1,
@@ -27,12 +33,11 @@ export const migrate = (
         Effect.succeed(Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true }))
       ]))
     })
-    const [row] = yield* sql.unsafe<{ readonly newest: number }>(
-      `select max(migration_id) as newest from ${table}`
-    )
-    return Number(row?.newest ?? 0)
+    // A new database has no such table yet.
+    const found = yield* Effect.orElseSucceed(version, () => 0)
+    return found >= migrations.length ? found : yield* Effect.andThen(migrated, version)
   }).pipe(
-    Effect.mapError((cause) => cannotOpen(store, cause.message, cause)),
+    Effect.mapError((error) => toError(store, error)),
     Effect.flatMap((newest) =>
       newest <= migrations.length ? Effect.void : Effect.fail(
         cannotOpen(
@@ -42,6 +47,15 @@ export const migrate = (
       )
     )
   )
+
+const toError = (store: string, error: SqlError | Migrator.MigrationError): EventStoreError => {
+  const cause = isSqlError(error) ? error : error.cause
+  if (!isSqlError(cause)) return cannotOpen(store, error.message, error)
+  const problem = cause === error ? cause.message : `${error.message}: ${cause.message}`
+  return cause.reason._tag === "LockTimeoutError"
+    ? new EventStoreError({ reason: new Unavailable({ store, problem, cause }) })
+    : cannotOpen(store, problem, error)
+}
 
 /** The error of a store that cannot be opened. */
 export const cannotOpen = (store: string, problem: string, cause?: unknown): EventStoreError =>

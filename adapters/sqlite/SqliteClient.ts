@@ -29,6 +29,7 @@ import * as Stream from "effect/Stream"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
 import * as SqliteError from "./SqliteError.ts"
 import * as SqliteStatement from "./SqliteStatement.ts"
+import type { Changes, Row, Value } from "./SqliteValue.ts"
 
 /** How to open a database file. */
 export interface Options {
@@ -49,14 +50,14 @@ export interface Options {
  */
 export interface SqliteConnection extends Connection {
   /** Runs a statement for its changes. */
-  readonly run: (sql: string, params?: ReadonlyArray<unknown>) => SqliteStatement.Changes
+  readonly run: (sql: string, params?: ReadonlyArray<unknown>) => Changes
   /** Runs a statement and returns its rows by column name. */
-  readonly all: (sql: string, params?: ReadonlyArray<unknown>) => ReadonlyArray<SqliteStatement.Row>
+  readonly all: (sql: string, params?: ReadonlyArray<unknown>) => ReadonlyArray<Row>
   /** Runs a statement and returns its rows as arrays in column order, which is cheaper than `all`. */
   readonly values: (
     sql: string,
     params?: ReadonlyArray<unknown>
-  ) => ReadonlyArray<ReadonlyArray<SqliteStatement.Value>>
+  ) => ReadonlyArray<ReadonlyArray<Value>>
   /**
    * `BEGIN IMMEDIATE`, `f`, `COMMIT` in one go, with no other fiber in between. Waits, interruptibly, while another
    * connection holds the lock; then `f` runs, once. When `f` throws or the commit fails, all is rolled back: a
@@ -236,7 +237,7 @@ const makeTransactions = (db: DatabaseSync) => {
 
 type Transform = Parameters<Connection["execute"]>[2]
 
-type Rows = readonly [SqliteStatement.Row, ...Array<SqliteStatement.Row>]
+type Rows = readonly [Row, ...Array<Row>]
 
 /** The rows of a statement on `db`; `shared` as in `SqliteStatement.openCursor`. */
 const makeStream = (db: DatabaseSync, waiting: Waiting, shared: boolean): Connection["executeStream"] => {
@@ -262,10 +263,10 @@ const makeStream = (db: DatabaseSync, waiting: Waiting, shared: boolean): Connec
 
 const pullOf = (
   cursor: SqliteStatement.Cursor,
-  first: ReadonlyArray<SqliteStatement.Row>,
+  first: ReadonlyArray<Row>,
   transform: Transform
 ): Effect.Effect<Rows, SqlError | Cause.Done> => {
-  let pending: ReadonlyArray<SqliteStatement.Row> | undefined = first
+  let pending: ReadonlyArray<Row> | undefined = first
   const next = Effect.suspend(() => {
     const exit = pending === undefined ? toExit(cursor.take) : Exit.succeed(pending)
     pending = undefined

@@ -141,11 +141,14 @@ export const make = (
  */
 const makeHeads = ({ values }: SqliteClient.SqliteConnection) => {
   const capacity = 10_000
-  const revisions = new Map<string, number>()
+  let revisions = new Map<string, number>()
+  /** Those of the streams that were written before the map above was last full. */
+  let older = new Map<string, number>()
   let log: Facts["head"] | undefined
   let dataVersion: unknown
   const forget = () => {
-    revisions.clear()
+    revisions = new Map()
+    older = new Map()
     log = undefined
   }
   return {
@@ -159,13 +162,16 @@ const makeHeads = ({ values }: SqliteClient.SqliteConnection) => {
       return log = { position: (row?.[0] as number) ?? 0, recordedAt: (row?.[1] as number) ?? 0 }
     },
     revision: (stream: string) => {
-      const known = revisions.get(stream)
+      const known = revisions.get(stream) ?? older.get(stream)
       if (known !== undefined) return known
       const [row] = values("select max(revision) from dunnock_events where stream = ?", [stream])
       return (row![0] as number | null) ?? 0
     },
     add: (event: StoredEvent) => {
-      if (revisions.size >= capacity) revisions.clear()
+      if (revisions.size >= capacity) {
+        older = revisions
+        revisions = new Map()
+      }
       revisions.set(event.stream, event.revision)
       log = event
     }

@@ -5,20 +5,7 @@
 import type { SqlError } from "effect/sql/SqlError"
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
 import * as SqliteError from "./SqliteError.ts"
-
-/** A value as SQLite returns it. */
-export type Value = null | number | bigint | string | Uint8Array
-
-/** A row by column name. */
-export type Row = { readonly [column: string]: Value }
-
-/** What a statement changed. */
-export interface Changes {
-  /** Rows inserted, updated or deleted. */
-  readonly changes: number | bigint
-  /** Row id of the last insert on this connection. */
-  readonly lastInsertRowid: number | bigint
-}
+import type { Changes, Row, Value } from "./SqliteValue.ts"
 
 /** A statement and the modes it is in. */
 export interface Prepared {

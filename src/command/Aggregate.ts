@@ -114,20 +114,26 @@ export type Decision<E, Error> = ReadonlyArray<E> | Effect.Effect<ReadonlyArray<
 
 /** A handler that gathers facts before deciding; made by {@link resolve}. */
 export interface Resolved<in Input, out E, out Error, out R> {
+  (input: Input): Decision<E, Error>
   readonly resolve: (input: any) => Effect.Effect<unknown, Error, R>
   readonly decide: (input: Input & { readonly facts: any }) => Decision<E, Error>
 }
 
-/** The handlers of an aggregate's commands. */
+/** The handlers of an aggregate's commands: functions, or what {@link resolve} makes of two. */
 export type Handlers<State, E, C extends AnyCommand> = {
-  readonly [Current in C as Current["_tag"]]:
-    | ((input: DecideInput<State, Rpc.Payload<Current>>) => Decision<E, Rpc.Error<Current>>)
-    | Resolved<DecideInput<State, Rpc.Payload<Current>>, E, Rpc.Error<Current>, any>
+  readonly [Current in C as Current["_tag"]]: (
+    input: DecideInput<State, Rpc.Payload<Current>>
+  ) => Decision<E, Rpc.Error<Current>>
 }
 
 type Requirements<H> = {
-  readonly [K in keyof H]: H[K] extends Resolved<any, any, any, infer R> ? R : never
+  readonly [K in keyof H]: H[K] extends { readonly resolve: (input: any) => Effect.Effect<any, any, infer R> }
+    ? R
+    : never
 }[keyof H]
+
+/** Refuses handlers of commands that the aggregate does not have, in words that the compiler shows. */
+type Others<Keys extends PropertyKey> = { readonly [Key in Keys]: "there is no such command" }
 
 /**
  * A handler that needs the world: `resolve` gathers facts (a price, the time, a check elsewhere) once, before the
@@ -136,7 +142,8 @@ type Requirements<H> = {
 export const resolve = <State, Payload, Facts, E, Error, R>(
   resolve: (input: { readonly id: string; readonly command: Payload }) => Effect.Effect<Facts, Error, R>,
   decide: (input: DecideInput<State, Payload> & { readonly facts: Facts }) => Decision<E, Error>
-): Resolved<DecideInput<State, Payload>, E, Error, R> => ({ resolve, decide })
+): Resolved<DecideInput<State, Payload>, E, Error, R> =>
+  Object.assign((input: any) => decide(input), { resolve, decide })
 
 /** How a command is sent. */
 export interface CommandOptions {
@@ -192,7 +199,7 @@ export interface Aggregate<in out Name extends string, in out State, in out E, i
   ) => Effect.Effect<Loaded<State>, EventStoreError, EventStore.EventStore>
   /** Carries out its commands with these handlers. */
   readonly toLayer: <H extends Handlers<State, E, C>>(
-    handlers: H,
+    handlers: H & Others<Exclude<keyof H, C["_tag"]>>,
     options?: LayerOptions
   ) => Layer.Layer<Handler<Name>, never, EventStore.EventStore | Requirements<H>>
 }

@@ -163,7 +163,7 @@ export const make: <Name extends string, State, E>(
         if (first === undefined) return Effect.succeed(undefined)
         /** The last event of the command, which is known to go as far as this one. */
         const lastAfter = ({ position, revision }: StoredEvent): Effect.Effect<Receipt, EventStoreError> => {
-          const page = { stream, direction: "forwards", from: revision + 1, limit: 16 } as const
+          const page = { stream, direction: "forwards", from: revision + 1, limit: 16, bare: false } as const
           return Effect.flatMap(store.driver.readStream(page), (events) => {
             const others = events.findIndex(({ id, revision }) =>
               id !== keyedId(stream, key, revision - first.revision)

@@ -102,7 +102,7 @@ export const catchUp = <State, E>(
   Effect.suspend(() => {
     let { position, revision, state } = from
     const options = { ...at, from: from.revision + 1 }
-    const read = Pages.ofStream(store.driver, fold.stream(id), options)
+    const read = Pages.ofStream(store.driver, fold.stream(id), true, options)
     return Effect.map(
       Pages.forEach(read, Pages.start(options), (event) => {
         state = fold.apply(state, Pages.decode(fold.events, event))

@@ -163,7 +163,7 @@ export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never,
       read: (set, stream, options = {}) => {
         const problem = Input.problemOfName("stream", stream) ?? Input.problemOfNumbers(options)
         if (problem !== undefined) return Stream.fail(problem)
-        return Pages.stream(driver, set, Pages.ofStream(driver, stream, options), Pages.start(options))
+        return Pages.stream(driver, set, Pages.ofStream(driver, stream, false, options), Pages.start(options))
       },
       log: (set, { limit = Infinity, ...options } = {}) => {
         const { after = 0 } = options

@@ -121,8 +121,12 @@ export interface EventStoreDriver {
    * except for the reason `OutcomeUnknown`.
    */
   readonly append: (appends: ReadonlyArray<Append>) => Effect.Effect<ReadonlyArray<Outcome>, EventStoreError>
-  /** A part of a stream in the given direction, starting at revision `from` itself. */
+  /**
+   * A part of a stream in the given direction, starting at revision `from` itself. When `bare` is asked for, ids, tags and
+   * metadata may be left out: they are not looked at.
+   */
   readonly readStream: (options: {
+    readonly bare: boolean
     readonly stream: string
     readonly direction: "forwards" | "backwards"
     readonly from: number

@@ -30,10 +30,11 @@ export const start = (
   left: limit
 })
 
-/** Reads a stream. */
+/** Reads a stream; `bare`, without ids, tags and metadata. */
 export const ofStream = (
   driver: EventStoreDriver,
   stream: string,
+  bare: boolean,
   { atRevision = Infinity, atTime = Infinity, direction = "forwards" }: ReadOptions
 ): Reader<InStream> => {
   const forwards = direction === "forwards"
@@ -42,7 +43,7 @@ export const ofStream = (
   return ({ from, left }) => {
     const limit = Math.min(left, size)
     if (limit <= 0) return Effect.succeed([[], undefined])
-    return Effect.map(driver.readStream({ stream, direction, from, limit }), (events) => {
+    return Effect.map(driver.readStream({ stream, direction, from, limit, bare }), (events) => {
       const page = events.every(inside) ? events : events.filter(inside)
       const last = events[events.length - 1]
       const ended = last === undefined || events.length < limit || (forwards && !inside(last))

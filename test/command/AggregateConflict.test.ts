@@ -266,10 +266,7 @@ describe("retries", () => {
             Faults.wrap(yield* open, (commit) => commit === 1 ? fault : undefined)
           )
           const { client } = yield* bank(driver)
-          expect(yield* reasonOf(client("a").Deposit({ amount: 1 }))).toMatchObject({
-            _tag: reason,
-            isRetryable: true
-          })
+          expect(yield* reasonOf(client("a").Deposit({ amount: 1 }))).toMatchObject({ _tag: reason })
           expect(seen.commits).toBe(1)
           const { revision } = yield* client("a").Deposit({ amount: 1 })
           expect(revision).toBe(fault === "fail before" ? 1 : 2)

@@ -80,7 +80,7 @@ describe("a repeat under the same key gives the first receipt and appends nothin
       const faulty = Faults.wrap(yield* open, (commit) => commit === 1 ? "fail after commit" : undefined)
       const process = yield* bank(faulty)
       const deposit = process.client("a").Deposit({ amount: 5 }, key)
-      expect(yield* reasonOf(deposit)).toMatchObject({ _tag: "OutcomeUnknown", isRetryable: true })
+      expect(yield* reasonOf(deposit)).toMatchObject({ _tag: "OutcomeUnknown" })
       expect(yield* deposit).toMatchObject({ revision: 1 })
       expect(yield* deposit).toMatchObject({ revision: 1 })
       expect(yield* history(process, "a")).toEqual([{ _tag: "Deposited", amount: 5 }])

@@ -232,6 +232,7 @@ for (const [name, way] of Object.entries(ways)) {
             return (yield* Effect.currentSpan).traceId
           }).pipe(Effect.withSpan("request"))
           const [event] = yield* driver.readStream({
+            bare: false,
             stream: "Account-a",
             direction: "forwards",
             from: 1,

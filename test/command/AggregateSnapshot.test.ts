@@ -1,7 +1,7 @@
 // Snapshots shorten a cold load, the cache spares a warm one; neither is ever believed against the log.
 import { describe, expect } from "bun:test"
 import { Aggregate, type EventStoreDriver } from "dunnock"
-import { Effect, Logger, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { Rpc } from "effect/rpc"
 import { Account, bank, check, counting, onEach, onMemory, start } from "./fixture.ts"
 
@@ -89,6 +89,7 @@ describe("a snapshot", () => {
         expect(seen.eventsRead).toBe(eventsRead)
       }
       const [event] = yield* driver.readStream({
+        bare: false,
         stream: "Counter-c",
         direction: "forwards",
         from: 1,
@@ -147,21 +148,15 @@ describe("a snapshot", () => {
   }
 
   onMemory(
-    "that cannot be kept does not fail the command, and is warned of",
+    "that cannot be kept does not fail the command",
     (open) =>
       Effect.gen(function* () {
         const driver = yield* open
-        const warnings: Array<string> = []
-        const logger = Logger.make(({ logLevel, message }) => warnings.push(`${logLevel}: ${message}`))
         const { client } = yield* counter()({
           ...driver,
           writeSnapshot: () => Effect.die(new Error("the disk is full"))
         })
-        const increase = client("c").Increase({ times: 6 })
-        expect(yield* increase.pipe(Effect.provide(Logger.layer([logger])))).toMatchObject({ revision: 6 })
-        expect(warnings).toHaveLength(1)
-        expect(warnings[0]).toContain("Warn")
-        expect(warnings[0]).toContain("Counter-c")
+        expect(yield* client("c").Increase({ times: 6 })).toMatchObject({ revision: 6 })
         expect(yield* coldLoad(driver)).toEqual({ eventsRead: 6, revision: 6, total: 6 })
       })
   )
@@ -174,7 +169,7 @@ describe("a snapshot", () => {
         const { client } = yield* counter({ step: NaN, state: Schema.Struct({ total: Schema.Finite }) })(
           driver
         )
-        const increase = client("c").Increase({ times: 6 }).pipe(Effect.provide(Logger.layer([])))
+        const increase = client("c").Increase({ times: 6 })
         expect(yield* increase).toMatchObject({ revision: 6 })
         expect(yield* increase).toMatchObject({ revision: 12 })
         expect(yield* driver.readSnapshot("Counter-c")).toBeUndefined()

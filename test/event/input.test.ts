@@ -25,7 +25,7 @@ const tagged = (tags: () => unknown): Attempt => (store) => {
 }
 
 const commit = (fields: object): Attempt => (store) => {
-  const event = { id: undefined, type: "Counted", version: 1, data: "{\"n\":1}", metadata: "{}", tags: [] }
+  const event = { id: undefined, type: "Counted", version: 1, data: '{"n":1}', metadata: "{}", tags: [] }
   return store.commit({
     streams: [{ stream: "s", expected: "any", events: [{ ...event, ...fields }] }],
     condition: undefined
@@ -69,9 +69,13 @@ const layers = {
   sqlite: Effect.map(file, (filename) => Sqlite.layer({ filename, synchronous: "OFF" }))
 }
 
-const withStore = <A>(adapter: keyof typeof layers, body: (store: EventStore.EventStore) => Effect.Effect<A, unknown>) =>
+const withStore = <A>(
+  adapter: keyof typeof layers,
+  body: (store: EventStore.EventStore) => Effect.Effect<A, unknown>
+) =>
   Effect.runPromise(Effect.scoped(
-    Effect.flatMap(layers[adapter], (layer) => Effect.provide(Effect.flatMap(EventStore.EventStore, body), layer))
+    Effect.flatMap(layers[adapter], (layer) =>
+      Effect.provide(Effect.flatMap(EventStore.EventStore, body), layer))
   ))
 
 for (const adapter of ["memory", "sqlite"] as const) {
@@ -92,13 +96,16 @@ for (const adapter of ["memory", "sqlite"] as const) {
 // As many as a program may ask for: SQLite takes expressions up to a depth of 1000, and must not be the one to say so.
 for (const adapter of ["memory", "sqlite"] as const) {
   const register = adapter === "sqlite" ? test.failing : test
-  register(`a condition of 2,000 queries is decided, ${adapter}`, () =>
-    withStore(adapter, (store) =>
-      Effect.gen(function* () {
-        yield* store.append(events, [{ stream: "before", events: [one] }])
-        const queries = Array.from({ length: 2_000 }, (_, i) => ({ tags: [`n:${i + 2}`] }))
-        yield* condition(queries)(store)
-        const { reason } = yield* Effect.flip(condition([...queries, { tags: ["n:1"] }])(store))
-        expect(reason._tag).toBe("ConditionFailed")
-      })))
+  register(
+    `a condition of 2,000 queries is decided, ${adapter}`,
+    () =>
+      withStore(adapter, (store) =>
+        Effect.gen(function* () {
+          yield* store.append(events, [{ stream: "before", events: [one] }])
+          const queries = Array.from({ length: 2_000 }, (_, i) => ({ tags: [`n:${i + 2}`] }))
+          yield* condition(queries)(store)
+          const { reason } = yield* Effect.flip(condition([...queries, { tags: ["n:1"] }])(store))
+          expect(reason._tag).toBe("ConditionFailed")
+        }))
+  )
 }

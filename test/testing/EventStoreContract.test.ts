@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test"
 import { EventStore, type EventStoreDriver } from "dunnock"
 import * as Memory from "dunnock/memory"
 import { Contract, EventStoreContract } from "dunnock/testing"
-import { Cause, type Duration, Effect, Exit, Layer, Result } from "effect"
+import { Cause, type Duration, Effect, Exit, type Layer, Result } from "effect"
 
 type Driver = EventStoreDriver.EventStoreDriver
 type Stored = EventStoreDriver.StoredEvent

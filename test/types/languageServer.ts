@@ -43,7 +43,10 @@ export const hovers = async (file: string, words: ReadonlyArray<string>): Promis
     const start = text.indexOf("// hover")
     await ask("initialize", { processId: process.pid, rootUri: pathToFileURL(root).href, capabilities: {} })
     send({ method: "initialized", params: {} })
-    send({ method: "textDocument/didOpen", params: { textDocument: { uri, languageId: "typescript", version: 1, text } } })
+    send({
+      method: "textDocument/didOpen",
+      params: { textDocument: { uri, languageId: "typescript", version: 1, text } }
+    })
     const shown: Array<string> = []
     for (const word of words) {
       const before = text.slice(0, text.indexOf(word, start)).split("\n")
