@@ -1,8 +1,10 @@
 // An aggregate carries out commands, gives receipts and can be asked for its state, now or as it was.
 import { describe, expect } from "bun:test"
-import { Effect, Fiber, Latch } from "effect"
+import { Aggregate } from "dunnock"
+import { Effect, Fiber, Latch, Option, Schema } from "effect"
+import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
-import { bank, history, InsufficientFunds, onEach, onMemory, reasonOf } from "./fixture.ts"
+import { bank, history, InsufficientFunds, onEach, onMemory, reasonOf, start } from "./fixture.ts"
 
 describe("carrying out a command", () => {
   onEach("gives the revision and position of the last event it appended", (open) =>
@@ -239,4 +241,68 @@ describe("the state", () => {
         expect(seen[1]).toEqual((yield* process.state("a", { atRevision: 1 })).state)
       })
   )
+})
+
+describe("the state in the cache is that of a cold load, for an event with", () => {
+  class Money extends Schema.Class<Money>("Money")({ cents: Schema.Int }) {}
+
+  const given: { readonly [name: string]: readonly [fields: Schema.Struct.Fields, data: () => object] } = {
+    "a negative zero": [{ n: Schema.Int }, () => ({ n: -0 })],
+    "numbers that JSON does not know": [
+      { n: Schema.Array(Schema.Number) },
+      () => ({ n: [NaN, Infinity, -0] })
+    ],
+    "an optional field that is absent": [{ a: Schema.optionalKey(Schema.String) }, () => ({})],
+    "an optional field that is undefined": [{ a: Schema.optional(Schema.String) }, () => ({ a: undefined })],
+    "a date": [{ at: Schema.Date }, () => ({ at: new Date(5) })],
+    "an option": [{ a: Schema.Option(Schema.Int) }, () => ({ a: Option.some(1) })],
+    "a class": [{ price: Money }, () => ({ price: new Money({ cents: 5 }) })],
+    "a text that is stored as a number": [{ n: Schema.FiniteFromString }, () => ({ n: 5 })],
+    "anything": [{ a: Schema.Unknown }, () => ({ a: { b: [1, "two", null, { c: true }] } })],
+    "excess fields, also inside": [
+      { a: Schema.Struct({ b: Schema.Int }) },
+      () => ({ a: { b: 1, c: 2 }, d: 3, _tag: "Other" })
+    ],
+    "half a surrogate pair": [{ a: Schema.String }, () => ({ a: "\ud800" })],
+    "a field called __proto__": [
+      { ["__proto__"]: Schema.optionalKey(Schema.Int) },
+      () => JSON.parse('{"__proto__":1}')
+    ],
+    "lists inside lists": [
+      { a: Schema.Array(Schema.Struct({ b: Schema.Array(Schema.Int) })) },
+      () => ({ a: [{ b: [1, 2] }] })
+    ]
+  }
+  for (const [name, [fields, data]] of Object.entries(given)) {
+    onMemory(name, (open) =>
+      Effect.gen(function* () {
+        const Noted = Aggregate.make("Noted", {
+          state: Schema.Array(Schema.Unknown),
+          initial: [],
+          events: { Noted: fields },
+          commands: [Rpc.make("Note")],
+          evolve: { Noted: (all, event) => [...all, event] }
+        })
+        const decided: Array<Record<string, unknown>> = []
+        const states: Array<ReadonlyArray<unknown>> = []
+        const layer = Noted.toLayer({
+          Note: ({ state }) => {
+            states.push(state)
+            decided.push({ ...data(), _tag: "Noted" })
+            return decided.slice(-1) as never
+          }
+        })
+        const { client, state } = yield* start(Noted, layer, yield* open)
+        yield* client("a").Note()
+        // what a handler does with its own objects afterwards is not seen
+        for (const value of Object.values(decided[0]!)) {
+          if (Array.isArray(value)) value.push("changed afterwards")
+        }
+        yield* client("a").Note()
+        const cold = yield* state("a", { atRevision: 1 })
+        expect(cold.state).toHaveLength(1)
+        expect(states[1]).toStrictEqual(cold.state)
+        expect(Object.keys(states[1]![0] as object)).toEqual(Object.keys(cold.state[0] as object))
+      }))
+  }
 })

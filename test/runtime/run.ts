@@ -16,6 +16,10 @@ import { Contract, EventStoreContract } from "../../src/testing/mod.ts"
 import { leftOut } from "../contract/leftOut.ts"
 import { file } from "../contract/scratch.ts"
 
+/** The message of a failure and where it came from, in one line. */
+const firstLines = (cause: Cause.Cause<unknown>): string =>
+  Cause.pretty(cause).split("\n", 2).map((line) => line.trim()).join(" ")
+
 /** What went wrong with each case that failed, a line each, and how many there were. */
 const failures = <S>(
   adapter: string,
@@ -32,7 +36,7 @@ const failures = <S>(
         Effect.timeout(Effect.scoped(Effect.flatMap(place, body)), "20 seconds")
       )
       if (Exit.isFailure(exit)) {
-        failed.push(`${adapter}, ${topic}: ${name}: ${Cause.pretty(exit.cause).replaceAll(/\s+/g, " ")}`)
+        failed.push(`${adapter}, ${topic}: ${name}: ${firstLines(exit.cause)}`)
       }
     }
     return { failed, ran: run.length }

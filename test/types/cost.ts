@@ -31,7 +31,7 @@ const measure = (program: string): { readonly instantiations: number; readonly m
       include: [`../../test/types/cost/${program}.ts`]
     })
   )
-  const runs = Array.from({ length: 5 }, () => {
+  const runs = Array.from({ length: 3 }, () => {
     const figures = compile("-p", config, "--extendedDiagnostics", "--singleThreaded")
     const figure = (name: string) => Number(new RegExp(`^${name}:\\s+([\\d.]+)`, "m").exec(figures)?.[1])
     return { instantiations: figure("Instantiations"), ms: figure("Check time") * 1_000 }
