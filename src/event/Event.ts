@@ -130,7 +130,7 @@ export interface Set<in out E> {
 
 interface Codec {
   readonly version: number
-  /** Whether a value and its JSON are the same, so that what was encoded need not be decoded to know what it is. */
+  /** Whether a value and its JSON are the same, so that the JSON of what was encoded need not be decoded. */
   readonly isPlain: boolean
   readonly tags: ((data: any) => ReadonlyArray<string>) | undefined
   /** Throws if the value does not fit. */
@@ -207,8 +207,6 @@ export const merge = <const Sets extends ReadonlyArray<Set<any>>>(
 
 /** An event value made ready for a store. */
 export interface Encoded {
-  /** The data as a JSON value. */
-  readonly json: unknown
   readonly type: string
   readonly version: number
   /** The data as JSON text. */
@@ -226,12 +224,10 @@ export const encode = <E>(self: Set<E>, event: E): Result.Result<Encoded, string
     return Result.fail(`unknown event type ${JSON.stringify(type)}; known are ${self.types.join(", ")}`)
   }
   try {
-    const json = codec.encode(event)
     return Result.succeed({
-      json,
       type: type as string,
       version: codec.version,
-      data: JSON.stringify(json),
+      data: JSON.stringify(codec.encode(event)),
       tags: codec.tags === undefined ? noTags : codec.tags(event)
     })
   } catch (error) {
@@ -243,7 +239,7 @@ export const encode = <E>(self: Set<E>, event: E): Result.Result<Encoded, string
 /** The value that a reader of the log will see for what was just encoded. Throws an `Error` if it could not be read. */
 export const reread = <E>(self: Set<E>, encoded: Encoded): E => {
   if (self.codecs.get(encoded.type)?.isPlain !== true) return decode(self, encoded)
-  const event = encoded.json as { _tag: string }
+  const event = JSON.parse(encoded.data) as { _tag: string }
   event._tag = encoded.type
   return event as E
 }
