@@ -96,6 +96,15 @@ const toBareEvent = (stream: string) => (row: ReadonlyArray<unknown>): StoredEve
  */
 const window = 10_000
 
+/** Conditions joined as a balanced tree, since SQLite bounds the depth of an expression. */
+const joined = (conditions: ReadonlyArray<string>, operator: "and" | "or"): string => {
+  if (conditions.length <= 8) return conditions.join(` ${operator} `)
+  const half = conditions.length >> 1
+  return `(${joined(conditions.slice(0, half), operator)}) ${operator} (${
+    joined(conditions.slice(half), operator)
+  })`
+}
+
 /** The statements of an event store. */
 export const statements = (dialect: Dialect, store: string) => {
   const p = dialect.parameter
@@ -113,10 +122,10 @@ export const statements = (dialect: Dialect, store: string) => {
       for (const tag of tags ?? []) {
         parts.push(`position in (select position from dunnock_event_tags where tag = ${add(tag)})`)
       }
-      return parts.length === 0 ? "1 = 1" : parts.join(" and ")
+      return parts.length === 0 ? "1 = 1" : joined(parts, "and")
     }
     return [
-      queries.length === 0 ? "1 = 1" : queries.map((query) => `(${one(query)})`).join(" or "),
+      queries.length === 0 ? "1 = 1" : joined(queries.map((query) => `(${one(query)})`), "or"),
       parameters
     ]
   }

@@ -14,7 +14,9 @@ import * as Input from "../event/Input.ts"
 import * as Metadata from "../event/Metadata.ts"
 import type { Command, CommandOptions, Decision, Handler, LayerOptions, Loaded } from "./Aggregate.ts"
 import { AggregateError, InvalidCommand, InvalidDecision, TooManyConflicts } from "./AggregateError.ts"
+import * as Cache from "./Cache.ts"
 import * as Fold from "./Fold.ts"
+import * as Locks from "./Locks.ts"
 
 interface Options<Name extends string, State, E> extends LayerOptions {
   readonly name: Name
@@ -63,8 +65,8 @@ export const make: <Name extends string, State, E>(
     }
     const store = yield* EventStore.EventStore
     const context = yield* Effect.context<any>()
-    const cache = makeCache<Loaded<State>>(capacity)
-    const locks = makeLocks()
+    const cache = Cache.make<Loaded<State>>(capacity)
+    const locks = Locks.make()
     const runners = new Map(
       options.commands.map((
         command
@@ -283,80 +285,3 @@ const formatIssue = makeFormatterDefault()
 
 const messageOf = (error: unknown): string =>
   error instanceof Error ? isIssue(error.cause) ? formatIssue(error.cause) : error.message : String(error)
-
-/**
- * A map of about `capacity` entries at most, in two halves: what is used goes to the young half, and when that is full
- * the old half is dropped and the young one grows old.
- */
-const makeCache = <A>(capacity: number) => {
-  const half = Math.ceil(capacity / 2)
-  let young = new Map<string, A>()
-  let old = new Map<string, A>()
-  const set = (key: string, entry: A): void => {
-    if (half === 0) return
-    if (young.size >= half && !young.has(key)) {
-      old = young
-      young = new Map()
-    }
-    young.set(key, entry)
-  }
-  return {
-    set,
-    has: (key: string): boolean => young.has(key) || old.has(key),
-    get: (key: string): A | undefined => {
-      const entry = young.get(key)
-      if (entry !== undefined) return entry
-      const older = old.get(key)
-      if (older !== undefined) set(key, older)
-      return older
-    }
-  }
-}
-
-interface Waiter {
-  granted: boolean
-  readonly resume: () => void
-}
-
-/** One command at a time for each id: those of this process need not race for the same revision. */
-const makeLocks = () => {
-  /** Those who wait, for each id that is held. */
-  const held = new Map<string, Array<Waiter>>()
-
-  const release = (id: string) => {
-    const next = held.get(id)!.shift()
-    if (next === undefined) {
-      held.delete(id)
-    } else {
-      next.granted = true
-      next.resume()
-    }
-  }
-
-  const wait = (id: string, waiting: Array<Waiter>): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      let waiter: Waiter | undefined
-      return Effect.onInterrupt(
-        Effect.callback<void>((resume) => {
-          waiter = { granted: false, resume: () => resume(Effect.void) }
-          waiting.push(waiter)
-        }),
-        () =>
-          Effect.sync(() => {
-            if (waiter?.granted) release(id)
-            else if (waiter !== undefined) waiting.splice(waiting.indexOf(waiter), 1)
-          })
-      )
-    })
-
-  return {
-    withLock: <A, E>(id: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      Effect.uninterruptibleMask((restore) => {
-        const locked = Effect.ensuring(restore(effect), Effect.sync(() => release(id)))
-        const waiting = held.get(id)
-        if (waiting !== undefined) return Effect.andThen(restore(wait(id, waiting)), locked)
-        held.set(id, [])
-        return locked
-      })
-  }
-}

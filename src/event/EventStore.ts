@@ -39,6 +39,7 @@ import * as Metadata from "./Metadata.ts"
 import * as Pages from "./Pages.ts"
 
 export type { Expected, Query, Receipt } from "./EventStoreDriver.ts"
+export type { ReadOptions } from "./Pages.ts"
 
 /** Events to append to one stream. */
 export interface Write<out E> {
@@ -52,20 +53,6 @@ export interface Write<out E> {
    * be able to append again after an unknown outcome.
    */
   readonly ids?: ReadonlyArray<string>
-}
-
-/** Where and how to read a stream. */
-export interface ReadOptions {
-  /** `"forwards"` (the default) from the first event, or `"backwards"` from the last. */
-  readonly direction?: "forwards" | "backwards"
-  /** The revision to begin with, itself included. */
-  readonly from?: number
-  /** At most so many events. */
-  readonly limit?: number
-  /** The stream as it was at this revision: later events are left out. */
-  readonly atRevision?: number
-  /** The stream as it was at this time, a Date or milliseconds since 1970 UTC: later events are left out. */
-  readonly atTime?: Date | number
 }
 
 /** What to read of the log. */
@@ -104,7 +91,7 @@ export interface EventStore {
   readonly read: <E>(
     events: Event.Set<E>,
     stream: string,
-    options?: ReadOptions
+    options?: Pages.ReadOptions
   ) => Stream.Stream<Event.Recorded<E>, EventStoreError>
   /** The events of these types in the log, up to its present end, page by page in constant memory. */
   readonly log: <E>(

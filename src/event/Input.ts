@@ -1,7 +1,7 @@
 // Bad input, named by what and where. Not public.
-import type { ReadOptions } from "./EventStore.ts"
 import type { Append, Query } from "./EventStoreDriver.ts"
 import { EventStoreError, InvalidInput } from "./EventStoreError.ts"
+import type { ReadOptions } from "./Pages.ts"
 
 /** The longest name of a stream, an event id or a tag, in characters. */
 export const maxNameLength = 255

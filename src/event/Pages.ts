@@ -3,12 +3,25 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Event from "./Event.ts"
-import type { ReadOptions } from "./EventStore.ts"
 import { type EventStoreDriver, givenId, type StoredEvent } from "./EventStoreDriver.ts"
 import { EventStoreError, Undecodable } from "./EventStoreError.ts"
 import * as Metadata from "./Metadata.ts"
 
 export const size = 512
+
+/** Where and how to read a stream. */
+export interface ReadOptions {
+  /** `"forwards"` (the default) from the first event, or `"backwards"` from the last. */
+  readonly direction?: "forwards" | "backwards"
+  /** The revision to begin with, itself included. */
+  readonly from?: number
+  /** At most so many events. */
+  readonly limit?: number
+  /** The stream as it was at this revision: later events are left out. */
+  readonly atRevision?: number
+  /** The stream as it was at this time, a Date or milliseconds since 1970 UTC: later events are left out. */
+  readonly atTime?: Date | number
+}
 
 /** A page of events, and where the next one begins if there is one. */
 export type Page<At> = readonly [events: ReadonlyArray<StoredEvent>, next: At | undefined]

@@ -279,6 +279,7 @@ describe("the state in the cache is that of a cold load, for an event with", () 
   class Money extends Schema.Class<Money>("Money")({ cents: Schema.Int }) {}
 
   const given: { readonly [name: string]: readonly [fields: Schema.Struct.Fields, data: () => object] } = {
+    "a negative zero": [{ n: Schema.Int }, () => ({ n: -0 })],
     "numbers that JSON does not know": [
       { n: Schema.Array(Schema.Number) },
       () => ({ n: [NaN, Infinity, -0] })

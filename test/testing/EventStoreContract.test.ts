@@ -388,9 +388,9 @@ describe("the contract", () => {
   })
 
   test("fails a shared driver that does not say that another has written", async () => {
-    const names = (await failing(["shared"], () => over((driver) => driver))).map(({ case: { name } }) =>
-      name
-    )
+    const names = (await failing(["shared"], () => over((driver) => driver), "1 second")).map((
+      { case: { name } }
+    ) => name)
     expect(names).toEqual(["what one writes, the other reads and hears of"])
   })
 })

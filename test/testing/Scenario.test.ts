@@ -1,8 +1,8 @@
 // A scenario passes when it comes out as the sentence says, and fails with a readable reason when it does not.
 import { describe, expect } from "bun:test"
-import { AggregateError, EventStoreError } from "dunnock"
+import { AggregateError, EventStore, EventStoreError } from "dunnock"
 import * as Memory from "dunnock/memory"
-import { Scenario } from "dunnock/testing"
+import { Faults, Scenario } from "dunnock/testing"
 import { Effect } from "effect"
 import { Account, check, type Handlers, handlers, InsufficientFunds } from "../command/fixture.ts"
 
@@ -148,6 +148,27 @@ describe("thenFails", () => {
     "Close was not refused: []"
   )
 })
+
+check(
+  "thenFails fails on the right error if something was appended nevertheless",
+  Effect.gen(function* () {
+    const problem = "commit 2 was made to fail"
+    const unknown = new EventStoreError.EventStoreError({
+      reason: new EventStoreError.OutcomeUnknown({ store: "memory", problem })
+    })
+    const shaky = EventStore.layer(
+      Effect.map(
+        Memory.make,
+        (driver) => Faults.wrap(driver, (n) => n === 2 ? "fail after commit" : undefined)
+      )
+    )
+    const sentence = given(Account, opened).when("Deposit", { amount: 5 }).thenFails(unknown)
+    const error = yield* Effect.flip(
+      sentence.pipe(Effect.provide(Account.toLayer(handlers)), Effect.provide(shaky))
+    )
+    expect(error.message).toBe(`events: expected [], got [{"amount":5,"_tag":"Deposited"}]`)
+  })
+)
 
 check(
   "a handler that throws is not mistaken for an outcome",
