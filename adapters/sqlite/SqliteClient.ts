@@ -363,6 +363,16 @@ export const connect = (options: Options): Effect.Effect<SqliteConnection, SqlEr
  * may use the client; with `:memory:`, and in a transaction, it holds the one connection until it ends.
  */
 export const make = (options: Options): Effect.Effect<SqlClient.SqlClient, SqlError, Scope.Scope> =>
+  Effect.map(makeBoth(options), ({ client }) => client)
+
+/** Opens one connection and the `SqlClient` of it, to be used one after the other; as `connect` and `make` do. */
+export const makeBoth = (
+  options: Options
+): Effect.Effect<
+  { readonly client: SqlClient.SqlClient; readonly connection: SqliteConnection },
+  SqlError,
+  Scope.Scope
+> =>
   Effect.gen(function* () {
     const { connection, isTransaction, streamApart } = yield* open(options)
     const acquirers = SqlClient.makeSqliteAcquirers({
@@ -384,7 +394,8 @@ export const make = (options: Options): Effect.Effect<SqlClient.SqlClient, SqlEr
       releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
       prepareTransactionControls: true
     })
-    return yield* Option.isSome(reactivity)
+    const withReactivity = Option.isSome(reactivity)
       ? Effect.provideService(client, Reactivity.Reactivity, reactivity.value)
       : Effect.provideServiceEffect(client, Reactivity.Reactivity, Reactivity.make)
+    return { client: yield* withReactivity, connection }
   })

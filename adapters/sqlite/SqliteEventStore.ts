@@ -78,16 +78,14 @@ export const make = (
 ): Effect.Effect<EventStoreDriver, EventStoreError, Scope.Scope> =>
   Effect.gen(function* () {
     const name = `sqlite ${options.filename}`
-    const opening = Effect.mapError((error: SqlError) =>
-      cannotOpen(name, error.reason.message ?? error.message, error)
-    )
-    const connection = yield* opening(SqliteClient.connect(options))
-    yield* opening(SqliteClient.make(options)).pipe(
-      Effect.flatMap((client) =>
-        Effect.provideService(migrate(name, migrations), SqlClient.SqlClient, client)
-      ),
-      Effect.scoped
-    )
+    const opening = Effect.mapError((error: SqlError) => {
+      const problem = error.reason.message ?? error.message
+      return error.reason._tag === "LockTimeoutError"
+        ? new EventStoreError({ reason: new Unavailable({ store: name, problem, cause: error }) })
+        : cannotOpen(name, problem, error)
+    })
+    const { client, connection } = yield* opening(SqliteClient.makeBoth(options))
+    yield* Effect.provideService(migrate(name, migrations), SqlClient.SqlClient, client)
     const failing = Effect.catch((error: SqlError) =>
       isDefect(error) ? Effect.die(error) : Effect.fail(toError(name, error))
     )

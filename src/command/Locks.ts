@@ -29,14 +29,10 @@ export const make = (): Locks => {
     Effect.suspend(() => {
       let waiter: Waiter | undefined
       return Effect.onInterrupt(
-        // Yields once it is granted, or a thousand waiters would run inside each other.
-        Effect.andThen(
-          Effect.callback<void>((resume) => {
-            waiter = { granted: false, resume: () => resume(Effect.void) }
-            waiting.push(waiter)
-          }),
-          Effect.yieldNow
-        ),
+        Effect.callback<void>((resume) => {
+          waiter = { granted: false, resume: () => resume(Effect.void) }
+          waiting.push(waiter)
+        }),
         () =>
           Effect.sync(() => {
             if (waiter?.granted) release(id)

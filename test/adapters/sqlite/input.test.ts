@@ -75,7 +75,7 @@ describe("opening", () => {
   )
 
   // KNOWN: the migrations run on a connection of their own, which in memory is another database.
-  test.failing(
+  test(
     "a store in memory works, and is gone when it closes",
     run(Effect.gen(function* () {
       for (const _ of [1, 2]) {

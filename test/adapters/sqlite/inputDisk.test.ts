@@ -97,7 +97,7 @@ describe("a file that another process has locked", () => {
   )
 
   // KNOWN: `opening` in SqliteEventStore.ts says CannotOpen of every failure to connect.
-  test.failing(
+  test(
     "for its exclusive use cannot be opened now: unavailable, and to be tried again",
     run(Effect.gen(function* () {
       const filename = yield* written
