@@ -117,6 +117,8 @@ const fail = (reason: string): never => {
 const setUp = (db: DatabaseSync, { synchronous = "FULL" }: Options): void => {
   const mode = db.prepare("PRAGMA journal_mode = WAL").get()?.["journal_mode"]
   db.prepare(`PRAGMA synchronous = ${synchronous}`).all()
+  // 16 MB: four times as much as by default, for less than a quarter of the checkpoints, since pages are written again.
+  db.prepare("PRAGMA wal_autocheckpoint = 4000").all()
   db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").all()
   if (mode === "memory") return
   try {

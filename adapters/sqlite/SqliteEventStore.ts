@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
-import type { SqlError } from "effect/sql/SqlError"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import {
   type Append,
   type EventStoreDriver,
@@ -16,7 +16,7 @@ import { EventStoreError, OutcomeUnknown, Unavailable } from "../../src/event/Ev
 import * as EventLog from "../sql/EventLog.ts"
 import { cannotOpen, migrate, type Migrations } from "../sql/migrations.ts"
 import * as SqliteClient from "./SqliteClient.ts"
-import { ResultCode, resultCode } from "./SqliteError.ts"
+import { isBusy, make as toSqlError, ResultCode, resultCode } from "./SqliteError.ts"
 
 const migrations: Migrations = [
   ["events", [
@@ -118,24 +118,48 @@ export const make = (
       return outcomes
     }
 
+    /**
+     * A single event without a transaction around it: a statement is a transaction. Undefined if that cannot be done now.
+     * It is as safe: if another process has written since the heads were read, it has taken the position.
+     */
+    const appendDirectly = (appends: ReadonlyArray<Append>, now: number) => {
+      if (appends.length > 1 || !isSingle(appends[0]!)) return undefined
+      try {
+        return Effect.succeed(append(appends, now))
+      } catch (error) {
+        heads.forget()
+        if (!isSqlError(error)) return Effect.die(error)
+        return error.reason._tag === "UniqueViolation" || isBusy(error)
+          ? undefined
+          : Effect.fail(toSqlError(error.reason.cause, "commit"))
+      }
+    }
+
     return {
       name,
       store,
       groupCommit: true,
       append: (appends) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => connection.transaction(() => append(appends, now)))
-          .pipe(
-            Effect.onError(() => Effect.sync(heads.forget)),
-            failing
-          ),
+        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          appendDirectly(appends, now) ?? Effect.onError(
+            connection.transaction(() => append(appends, now)),
+            () => Effect.sync(heads.forget)
+          )).pipe(failing),
       changed: Effect.sleep("25 millis"),
       ...EventLog.reading(dialect, store, run)
     }
   })
 
+/** Whether an append is one insert, whose outcome depends on nothing but the heads. */
+const isSingle = ({ condition, streams: [first, ...others] }: Append): boolean => {
+  const [event, ...more] = first!.events
+  return condition === undefined && others.length === 0 && more.length === 0 && event!.id === undefined &&
+    event!.tags.length === 0
+}
+
 /**
  * The newest event of the log and the revisions of the streams lately written, kept in memory for as long as no other
- * connection has written to the file. To be asked inside the writing transaction.
+ * connection has written to the file.
  */
 const makeHeads = ({ values }: SqliteClient.SqliteConnection) => {
   const capacity = 10_000
