@@ -50,16 +50,13 @@ export type { Receipt } from "../event/EventStoreDriver.ts"
  * A command: an Effect `Rpc` with a payload if it needs one, and an error if it can be refused. It has no `success` of its
  * own: what it gives is a receipt.
  */
-export interface AnyCommand extends Rpc.Any {
+export interface Command extends Rpc.Any {
   // Says no more than this, so that `Rpc.make` inside the list of commands infers its types from its own arguments.
   readonly successSchema: Schema.Void
 }
 
-/** A command of which nothing more is known. */
-export type Command = Rpc.Rpc<any, any, Schema.Void, any, any, any>
-
 /** What to know of an aggregate's definition. */
-export interface Options<State, D extends Event.Definitions, Commands extends ReadonlyArray<AnyCommand>> {
+export interface Options<State, D extends Event.Definitions, Commands extends ReadonlyArray<Command>> {
   /** The schema of the state; used for snapshots. */
   readonly state: Schema.Codec<State, any>
   /** The state before the first event. */
@@ -120,7 +117,7 @@ export interface Resolved<in Input, out E, out Error, out R> {
 }
 
 /** The handlers of an aggregate's commands: functions, or what {@link resolve} makes of two. */
-export type Handlers<State, E, C extends AnyCommand> = {
+export type Handlers<State, E, C extends Command> = {
   readonly [Current in C as Current["_tag"]]: (
     input: DecideInput<State, Rpc.Payload<Current>>
   ) => Decision<E, Rpc.Error<Current>>
@@ -156,7 +153,7 @@ export interface CommandOptions {
 }
 
 /** An aggregate's commands, by name. Each gives the receipt of what it appended. */
-export type Client<C extends AnyCommand> = {
+export type Client<C extends Command> = {
   readonly [Current in C as Current["_tag"]]: (
     payload: Rpc.PayloadConstructor<Current>,
     options?: CommandOptions
@@ -176,7 +173,7 @@ export interface Handler<in out Name extends string> {
 }
 
 /** An aggregate: its definition, and what can be done with it. */
-export interface Aggregate<in out Name extends string, in out State, in out E, in out C extends AnyCommand> {
+export interface Aggregate<in out Name extends string, in out State, in out E, in out C extends Command> {
   readonly name: Name
   readonly service: Context.Service<Handler<Name>, Handler<Name>>
   /** Its events, to read them from the log or to project them. */
@@ -212,7 +209,7 @@ export type Events<A> = A extends Aggregate<any, any, infer E, any> ? E : never
 
 /** How commands are carried out. */
 export interface LayerOptions {
-  /** How many aggregates are kept in memory with their state; the least recently used go first. Defaults to 10,000. */
+  /** About how many aggregates are kept in memory with their state; those unused for longest go. Defaults to 10,000. */
   readonly cache?: number
   /**
    * How often a command is decided at most when other writers come first: the second time at once, then after growing
@@ -226,7 +223,7 @@ export const make = <
   const Name extends string,
   State,
   const D extends Event.Definitions,
-  const Commands extends ReadonlyArray<AnyCommand>
+  const Commands extends ReadonlyArray<Command>
 >(
   name: Name,
   options: Options<State, D, Commands>
@@ -239,7 +236,7 @@ export const make = <
   const events = Event.set(options.events)
   const service = Context.Service<Handler<Name>, Handler<Name>>(`dunnock/Aggregate/${name}`)
   const fold = Fold.make(name, events, options)
-  const commands = options.commands as ReadonlyArray<AnyCommand> as ReadonlyArray<Command>
+  const commands = options.commands as ReadonlyArray<Rpc.Any> as ReadonlyArray<Rpc.AnyWithProps>
   const tags = commands.map(({ _tag }) => _tag)
   const twice = tags.find((tag, i) => tags.indexOf(tag) < i)
   if (twice !== undefined) throw new Error(`two commands of ${name} are called "${twice}"`)

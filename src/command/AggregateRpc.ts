@@ -35,9 +35,9 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
 import { makeFormatterDefault } from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
-import { EventStoreError, OutcomeUnknown } from "../event/EventStoreError.ts"
+import { CannotOpen, EventStoreError, OutcomeUnknown, Unavailable } from "../event/EventStoreError.ts"
 import * as Metadata from "../event/Metadata.ts"
-import type { Aggregate, AnyCommand, Handler } from "./Aggregate.ts"
+import type { Aggregate, Command, Handler } from "./Aggregate.ts"
 import { AggregateError, InvalidCommand } from "./AggregateError.ts"
 
 /** The schema of a receipt. */
@@ -67,7 +67,7 @@ export type Served<Name extends string, C> = C extends
   : never
 
 /** The commands of an aggregate as a group of rpcs, with the middleware and annotations that the commands have. */
-export const group = <Name extends string, State, E, C extends AnyCommand>(
+export const group = <Name extends string, State, E, C extends Command>(
   self: Aggregate<Name, State, E, C>
 ): RpcGroup.RpcGroup<Served<Name, C>> =>
   RpcGroup.make(
@@ -93,7 +93,7 @@ const serve = (name: string, command: Rpc.AnyWithProps): Rpc.Any => {
 }
 
 /** Serves the commands with the aggregate's handlers: for `RpcServer.layer(AggregateRpc.group(…))`. */
-export const layerHandlers = <Name extends string, State, E, C extends AnyCommand>(
+export const layerHandlers = <Name extends string, State, E, C extends Command>(
   self: Aggregate<Name, State, E, C>
 ): Layer.Layer<Rpc.ToHandler<Served<Name, C>>, never, Handler<Name>> =>
   group(self).toLayer(
@@ -101,16 +101,39 @@ export const layerHandlers = <Name extends string, State, E, C extends AnyComman
       Object.fromEntries(self.commands.map(({ _tag }) => [
         `${self.name}.${_tag}`,
         ({ command, id, idempotencyKey }: { id: string; command: unknown; idempotencyKey?: string }) =>
-          execute(id, _tag, command, idempotencyKey === undefined ? {} : { idempotencyKey })
+          Effect.mapError(
+            execute(id, _tag, command, idempotencyKey === undefined ? {} : { idempotencyKey }),
+            withoutCause
+          )
       ])) as any)
   ) as any
+
+/** An error as a caller elsewhere may see it: what a driver threw stays here. */
+const withoutCause = (error: unknown): unknown => {
+  if (!(error instanceof EventStoreError)) return error
+  const { reason } = error
+  switch (reason._tag) {
+    case "Unavailable":
+      return new EventStoreError({
+        reason: new Unavailable({ store: reason.store, problem: reason.problem })
+      })
+    case "OutcomeUnknown":
+      return new EventStoreError({
+        reason: new OutcomeUnknown({ store: reason.store, problem: reason.problem })
+      })
+    case "CannotOpen":
+      return new EventStoreError({ reason: new CannotOpen({ store: reason.store, problem: reason.problem }) })
+    default:
+      return error
+  }
+}
 
 /**
  * Carries out the commands on a server elsewhere. When the connection fails, the command fails with an
  * `EventStoreError` of the reason `OutcomeUnknown`: it may have been carried out. Send it with an idempotency key to be
  * able to repeat it.
  */
-export const layerClient = <Name extends string, State, E, C extends AnyCommand>(
+export const layerClient = <Name extends string, State, E, C extends Command>(
   self: Aggregate<Name, State, E, C>
 ): Layer.Layer<Handler<Name>, never, RpcClient.Protocol | Rpc.MiddlewareClient<Served<Name, C>>> =>
   Layer.effect(

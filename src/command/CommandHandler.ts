@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
+import type * as Rpc from "effect/rpc/Rpc"
 import { isIssue, makeFormatterDefault } from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import * as Tracer from "effect/Tracer"
@@ -12,7 +13,7 @@ import type { NewEvent, Receipt, StoredEvent } from "../event/EventStoreDriver.t
 import type { EventStoreError } from "../event/EventStoreError.ts"
 import * as Input from "../event/Input.ts"
 import * as Metadata from "../event/Metadata.ts"
-import type { Command, CommandOptions, Decision, Handler, LayerOptions, Loaded } from "./Aggregate.ts"
+import type { CommandOptions, Decision, Handler, LayerOptions, Loaded } from "./Aggregate.ts"
 import { AggregateError, InvalidCommand, InvalidDecision, TooManyConflicts } from "./AggregateError.ts"
 import * as Cache from "./Cache.ts"
 import * as Fold from "./Fold.ts"
@@ -20,7 +21,7 @@ import * as Locks from "./Locks.ts"
 
 interface Options<Name extends string, State, E> extends LayerOptions {
   readonly name: Name
-  readonly commands: ReadonlyArray<Command>
+  readonly commands: ReadonlyArray<Rpc.AnyWithProps>
   readonly fold: Fold.Fold<State, E>
   readonly handlers: { readonly [command: string]: unknown }
 }
@@ -275,7 +276,7 @@ const problemOfKey = (stream: string, key: string): EventStoreError | undefined 
       : undefined)
 }
 
-const makeRunner = <E>(command: Command, handler: any): Runner<E> => ({
+const makeRunner = <E>(command: Rpc.AnyWithProps, handler: any): Runner<E> => ({
   make: SchemaParser.make(command.payloadSchema) as Runner<E>["make"],
   resolve: handler.resolve,
   decide: handler.resolve === undefined ? handler : handler.decide

@@ -34,14 +34,14 @@ import * as Equal from "effect/Equal"
 import { format } from "effect/Formatter"
 import type * as Rpc from "effect/rpc/Rpc"
 import * as Stream from "effect/Stream"
-import type { Aggregate, AnyCommand, Handler } from "../command/Aggregate.ts"
+import type { Aggregate, Command, Handler } from "../command/Aggregate.ts"
 import type { AggregateError } from "../command/AggregateError.ts"
 import * as EventStore from "../event/EventStore.ts"
 import type { EventStoreError } from "../event/EventStoreError.ts"
 import { Broken, equal } from "./Contract.ts"
 
 /** What an aggregate has been through. */
-export interface Given<in out Name extends string, in out State, in out E, in out C extends AnyCommand> {
+export interface Given<in out Name extends string, in out State, in out E, in out C extends Command> {
   /** The command that comes. */
   readonly when: <Tag extends C["_tag"]>(
     command: Tag,
@@ -70,7 +70,7 @@ export type Test<Name extends string> = Effect.Effect<
 >
 
 /** Begins a sentence: the aggregate has these events, in their order. */
-export const given = <Name extends string, State, E, C extends AnyCommand>(
+export const given = <Name extends string, State, E, C extends Command>(
   aggregate: Aggregate<Name, State, E, C>,
   ...events: ReadonlyArray<NoInfer<E>>
 ): Given<Name, State, E, C> => ({

@@ -162,17 +162,17 @@ export const definitions = {
   wrongInitial: Aggregate.make("A", { ...base, initial: {}, evolve }),
   commandWithSuccess: Aggregate.make("A", {
     ...base,
-    // @ts-expect-error 'Rpc<"Go", Void, String, … is not assignable to type 'AnyCommand' … 'successSchema'
+    // @ts-expect-error 'Rpc<"Go", Void, String, … is not assignable to type 'Command' … 'successSchema'
     commands: [Rpc.make("Go", { success: Schema.String })],
     evolve
   }),
   commandWithStream: Aggregate.make("A", {
     ...base,
-    // @ts-expect-error 'Rpc<"Go", Void, Stream< … is not assignable to type 'AnyCommand' … successSchema
+    // @ts-expect-error 'Rpc<"Go", Void, Stream< … is not assignable to type 'Command' … successSchema
     commands: [Rpc.make("Go", { stream: true })],
     evolve
   }),
-  // @ts-expect-error Type 'string' is not assignable to type 'AnyCommand'
+  // @ts-expect-error Type 'string' is not assignable to type 'Command'
   commandThatIsAName: Aggregate.make("A", { ...base, commands: ["Go"], evolve }),
   // @ts-expect-error Type 'NumberConstructor' is missing the following properties
   fieldThatIsNoSchema: Event.make({ n: Number }),
