@@ -175,7 +175,11 @@ export const layerClient = <Name extends string, State, E, C extends Command>(
             Effect.mapError((error) =>
               isRpcClientError(error)
                 ? new EventStoreError({
-                  reason: new OutcomeUnknown({ store: "rpc", problem: error.message, cause: error })
+                  reason: new OutcomeUnknown({
+                    store: "rpc",
+                    problem: `no answer came from the server (${error.message})`,
+                    cause: error
+                  })
                 })
                 : error
             )
