@@ -11,7 +11,7 @@ const InvalidCommandBase: ErrorClass<InvalidCommand, "InvalidCommand", {
   readonly id: Schema.String
   readonly command: Schema.String
   readonly problem: Schema.String
-}> = Schema.TaggedError<InvalidCommand>("dunnock/AggregateError/InvalidCommand")("InvalidCommand", {
+}> = Schema.TaggedError<InvalidCommand>()("InvalidCommand", {
   aggregate: Schema.String,
   id: Schema.String,
   command: Schema.String,
@@ -30,7 +30,7 @@ const InvalidDecisionBase: ErrorClass<InvalidDecision, "InvalidDecision", {
   readonly id: Schema.String
   readonly command: Schema.String
   readonly problem: Schema.String
-}> = Schema.TaggedError<InvalidDecision>("dunnock/AggregateError/InvalidDecision")("InvalidDecision", {
+}> = Schema.TaggedError<InvalidDecision>()("InvalidDecision", {
   aggregate: Schema.String,
   id: Schema.String,
   command: Schema.String,
@@ -49,7 +49,7 @@ const TooManyConflictsBase: ErrorClass<TooManyConflicts, "TooManyConflicts", {
   readonly id: Schema.String
   readonly command: Schema.String
   readonly attempts: Schema.Number
-}> = Schema.TaggedError<TooManyConflicts>("dunnock/AggregateError/TooManyConflicts")("TooManyConflicts", {
+}> = Schema.TaggedError<TooManyConflicts>()("TooManyConflicts", {
   aggregate: Schema.String,
   id: Schema.String,
   command: Schema.String,

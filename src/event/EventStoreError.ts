@@ -27,7 +27,7 @@ const ConflictBase: ErrorClass<Conflict, "Conflict", {
     readonly [Schema.Literals<readonly ["any", "none", "exists"]>, Schema.Number]
   >
   readonly actual: Schema.Number
-}> = Schema.TaggedError<Conflict>("dunnock/EventStoreError/Conflict")("Conflict", {
+}> = Schema.TaggedError<Conflict>()("Conflict", {
   stream: Schema.String,
   expected: Schema.Union([Schema.Literals(["any", "none", "exists"]), Schema.Number]),
   actual: Schema.Number
@@ -48,7 +48,7 @@ const ConditionFailedBase: ErrorClass<ConditionFailed, "ConditionFailed", {
   readonly position: Schema.Number
   readonly stream: Schema.String
   readonly type: Schema.String
-}> = Schema.TaggedError<ConditionFailed>("dunnock/EventStoreError/ConditionFailed")("ConditionFailed", {
+}> = Schema.TaggedError<ConditionFailed>()("ConditionFailed", {
   after: Schema.Number,
   position: Schema.Number,
   stream: Schema.String,
@@ -70,7 +70,7 @@ const DuplicateEventIdBase: ErrorClass<DuplicateEventId, "DuplicateEventId", {
   readonly stream: Schema.String
   readonly existingStream: Schema.String
   readonly existingRevision: Schema.Number
-}> = Schema.TaggedError<DuplicateEventId>("dunnock/EventStoreError/DuplicateEventId")("DuplicateEventId", {
+}> = Schema.TaggedError<DuplicateEventId>()("DuplicateEventId", {
   id: Schema.String,
   stream: Schema.String,
   existingStream: Schema.String,
@@ -94,7 +94,7 @@ const UndecodableBase: ErrorClass<Undecodable, "Undecodable", {
   readonly type: Schema.String
   readonly version: Schema.Number
   readonly issue: Schema.String
-}> = Schema.TaggedError<Undecodable>("dunnock/EventStoreError/Undecodable")("Undecodable", {
+}> = Schema.TaggedError<Undecodable>()("Undecodable", {
   stream: Schema.String,
   revision: Schema.Number,
   position: Schema.Number,
@@ -116,7 +116,7 @@ export class Undecodable extends UndecodableBase {
 const InvalidInputBase: ErrorClass<InvalidInput, "InvalidInput", {
   readonly at: Schema.String
   readonly problem: Schema.String
-}> = Schema.TaggedError<InvalidInput>("dunnock/EventStoreError/InvalidInput")("InvalidInput", {
+}> = Schema.TaggedError<InvalidInput>()("InvalidInput", {
   at: Schema.String,
   problem: Schema.String
 })
@@ -132,7 +132,7 @@ const UnavailableBase: ErrorClass<Unavailable, "Unavailable", {
   readonly store: Schema.String
   readonly problem: Schema.String
   readonly cause: Schema.optionalKey<Schema.Defect>
-}> = Schema.TaggedError<Unavailable>("dunnock/EventStoreError/Unavailable")("Unavailable", {
+}> = Schema.TaggedError<Unavailable>()("Unavailable", {
   store: Schema.String,
   problem: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
@@ -149,7 +149,7 @@ const OutcomeUnknownBase: ErrorClass<OutcomeUnknown, "OutcomeUnknown", {
   readonly store: Schema.String
   readonly problem: Schema.String
   readonly cause: Schema.optionalKey<Schema.Defect>
-}> = Schema.TaggedError<OutcomeUnknown>("dunnock/EventStoreError/OutcomeUnknown")("OutcomeUnknown", {
+}> = Schema.TaggedError<OutcomeUnknown>()("OutcomeUnknown", {
   store: Schema.String,
   problem: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
@@ -169,7 +169,7 @@ const CannotOpenBase: ErrorClass<CannotOpen, "CannotOpen", {
   readonly store: Schema.String
   readonly problem: Schema.String
   readonly cause: Schema.optionalKey<Schema.Defect>
-}> = Schema.TaggedError<CannotOpen>("dunnock/EventStoreError/CannotOpen")("CannotOpen", {
+}> = Schema.TaggedError<CannotOpen>()("CannotOpen", {
   store: Schema.String,
   problem: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
