@@ -145,8 +145,8 @@ export const resolve = <State, Payload, Facts, E, Error, R>(
 /** How a command is sent. */
 export interface CommandOptions {
   /**
-   * The command runs at most once under this key for this aggregate: a repeat gets the first receipt, whatever its
-   * payload. Defaults to the key of the current metadata. A command that was refused, or that decided on no event, left nothing behind, and its
+   * The command of this name runs at most once under this key for this aggregate: a repeat gets the first receipt,
+   * whatever its payload. Only a command with a key can safely be sent again after `OutcomeUnknown`. Defaults to the key of the current metadata. A command that was refused, or that decided on no event, left nothing behind, and its
    * repeat is decided anew.
    */
   readonly idempotencyKey?: string

@@ -120,30 +120,34 @@ export const make: <Name extends string, State, E>(
 
     const append = (call: Call<E>, loaded: Loaded<State>, decided: ReadonlyArray<E>) =>
       Effect.withFiber<Receipt, unknown>((fiber) => {
-        const { stream } = call
+        const { key, stream, tag } = call
         const metadata = Metadata.toText(
           fiber.context,
-          call.key === undefined ? undefined : { idempotencyKey: call.key }
+          key === undefined ? undefined : { idempotencyKey: key }
         )
+        if (Result.isFailure(metadata)) {
+          return refuse(InvalidCommand, call, `its metadata ${metadata.failure}`)
+        }
         const events: Array<NewEvent> = []
         let state = loaded.state
         for (const [i, event] of decided.entries()) {
           const encoded = Event.encode(fold.events, event)
           if (Result.isFailure(encoded)) return refuse(InvalidDecision, call, encoded.failure)
-          const id = call.key === undefined ? undefined : keyedId(stream, call.key, i)
-          const { data, tags, type, version } = encoded.success
-          events.push({ id, type, version, data, tags, metadata })
+          const id = key === undefined ? undefined : keyedId(stream, tag, key, i)
+          events.push({ id, ...encoded.success, metadata: metadata.success })
           // What a reader of the log will see, not what was passed in, is what is folded.
-          const reread = Result.try(() => Event.reread(fold.events, encoded.success))
-          if (Result.isFailure(reread)) return refuse(InvalidDecision, call, messageOf(reread.failure))
-          state = fold.apply(state, reread.success)
+          const decoded = Result.try(() => Event.decode(fold.events, encoded.success))
+          if (Result.isFailure(decoded)) return refuse(InvalidDecision, call, messageOf(decoded.failure))
+          state = fold.apply(state, decoded.success)
         }
         const committed = store.commit({
           streams: [{ stream, expected: loaded.revision, events }],
           condition: undefined
         })
         return Effect.matchEffect(committed, {
-          onSuccess: ([receipt]) => {
+          onSuccess: ({ receipts: [receipt], repeated }): Effect.Effect<Receipt, unknown> => {
+            // Another process ran the command meanwhile, and may have decided on other events than these.
+            if (repeated) return unlessEarlier(call, () => Effect.fail(conflicted))
             const { position, revision } = receipt!
             const after = { state, revision, position }
             cache.set(call.id, after)
@@ -154,22 +158,26 @@ export const make: <Name extends string, State, E>(
             const { _tag, message } = error.reason
             if (_tag === "InvalidInput") return refuse(InvalidDecision, call, message)
             // With a key the ids are the command's own: that they are used means that it has just run elsewhere.
-            const lost = _tag === "Conflict" || (_tag === "DuplicateEventId" && call.key !== undefined)
+            const lost = _tag === "Conflict" || (_tag === "DuplicateEventId" && key !== undefined)
             return Effect.fail(lost ? conflicted : error)
           }
         })
       })
 
     /** The receipt of the command that ran under this key, if one did. */
-    const earlier = (stream: string, key: string): Effect.Effect<Receipt | undefined, EventStoreError> =>
-      Effect.flatMap(store.driver.find(keyedId(stream, key, 0)), (first) => {
+    const earlier = (
+      stream: string,
+      tag: string,
+      key: string
+    ): Effect.Effect<Receipt | undefined, EventStoreError> =>
+      Effect.flatMap(store.driver.find(keyedId(stream, tag, key, 0)), (first) => {
         if (first === undefined) return Effect.succeed(undefined)
         /** The last event of the command, which is known to go as far as this one. */
         const lastAfter = ({ position, revision }: StoredEvent): Effect.Effect<Receipt, EventStoreError> => {
           const page = { stream, direction: "forwards", from: revision + 1, limit: 16, bare: false } as const
           return Effect.flatMap(store.driver.readStream(page), (events) => {
             const others = events.findIndex(({ id, revision }) =>
-              id !== keyedId(stream, key, revision - first.revision)
+              id !== keyedId(stream, tag, key, revision - first.revision)
             )
             const last = events.at(others === -1 ? -1 : others - 1)
             if (others === 0 || last === undefined) return Effect.succeed({ stream, revision, position })
@@ -180,11 +188,18 @@ export const make: <Name extends string, State, E>(
         return lastAfter(first)
       })
 
-    const attempt = (call: Call<E>, again: boolean): Effect.Effect<Receipt, unknown> =>
-      call.key === undefined ? loadAndDecide(call, again) : Effect.flatMap(
-        earlier(call.stream, call.key),
-        (receipt) => receipt === undefined ? loadAndDecide(call, again) : Effect.succeed(receipt)
+    /** The receipt of the command that ran under this key, if there is a key and one did; else what the effect does. */
+    const unlessEarlier = (
+      { key, stream, tag }: Pick<Call<E>, "key" | "stream" | "tag">,
+      otherwise: () => Effect.Effect<Receipt, unknown>
+    ): Effect.Effect<Receipt, unknown> =>
+      key === undefined ? otherwise() : Effect.flatMap(
+        earlier(stream, tag, key),
+        (receipt) => receipt === undefined ? otherwise() : Effect.succeed(receipt)
       )
+
+    const attempt = (call: Call<E>, again: boolean): Effect.Effect<Receipt, unknown> =>
+      unlessEarlier(call, () => loadAndDecide(call, again))
 
     const loadAndDecide = (call: Call<E>, again: boolean): Effect.Effect<Receipt, unknown> =>
       Effect.suspend(() => {
@@ -237,22 +252,23 @@ export const make: <Name extends string, State, E>(
         // An aggregate that is in the cache has an id that has been used before.
         const problem =
           (cache.has(id) ? undefined : Input.problemOfName("id", id) ?? Input.problemOfName("id", stream)) ??
-            (key === undefined ? undefined : problemOfKey(stream, key))
+            (key === undefined ? undefined : problemOfKey(stream, tag, key))
         if (problem !== undefined) return refuse(InvalidCommand, { id, tag }, problem.message)
         const command = Result.try(() => runner.make(payload))
         if (Result.isFailure(command)) return refuse(InvalidCommand, { id, tag }, messageOf(command.failure))
+        const { decide, resolve } = runner
         const send = (facts: unknown) =>
-          locks.withLock(
-            id,
-            carryOut({ id, stream, tag, command: command.success, facts, key, decide: runner.decide })
-          )
-        const run = runner.resolve === undefined ? send(undefined) : Effect.flatMap(
-          Effect.provideContext(runner.resolve({ id, command: command.success }), context) as Effect.Effect<
-            unknown,
-            unknown
-          >,
-          send
-        )
+          locks.withLock(id, carryOut({ id, stream, tag, command: command.success, facts, key, decide }))
+        const run = resolve === undefined
+          ? send(undefined)
+          : unlessEarlier({ key, stream, tag }, () =>
+            Effect.flatMap(
+              Effect.updateContext(
+                resolve({ id, command: command.success }) as Effect.Effect<unknown, unknown>,
+                (caller: Context.Context<never>) => Context.merge(context, caller)
+              ),
+              send
+            ))
         return Context.getOrUndefined(fiber.context, Tracer.Tracer) === undefined
           ? run
           : Effect.withSpan(run, `${name}.${tag}`, { attributes: { "dunnock.aggregate.id": id } })
@@ -264,12 +280,16 @@ export const make: <Name extends string, State, E>(
 
 const isConflicted = (error: unknown): boolean => error === conflicted
 
-/** The id of the i-th event of the command with this key: a repeat of the command makes the same ids. */
-const keyedId = (stream: string, key: string, i: number): string => `${key.length}:${key}@${stream}#${i}`
+/**
+ * The id of the i-th event of the command with this name and key: a repeat of the command makes the same ids. The lengths
+ * keep apart what would read the same.
+ */
+const keyedId = (stream: string, tag: string, key: string, i: number): string =>
+  `${key.length}:${key}${tag.length}:${tag}@${stream}#${i}`
 
 /** What is wrong with an idempotency key, if anything is: the ids made of it must be short enough. */
-const problemOfKey = (stream: string, key: string): EventStoreError | undefined => {
-  const room = Input.maxNameLength - keyedId(stream, "", 1_000_000).length - 2
+const problemOfKey = (stream: string, tag: string, key: string): EventStoreError | undefined => {
+  const room = Input.maxNameLength - keyedId(stream, tag, "", 1_000_000).length - 2
   return Input.problemOfName("idempotencyKey", key) ??
     (key.length > room
       ? Input.error("idempotencyKey", `has ${key.length} characters, more than ${room}`)

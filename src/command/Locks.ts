@@ -29,10 +29,14 @@ export const make = (): Locks => {
     Effect.suspend(() => {
       let waiter: Waiter | undefined
       return Effect.onInterrupt(
-        Effect.callback<void>((resume) => {
-          waiter = { granted: false, resume: () => resume(Effect.void) }
-          waiting.push(waiter)
-        }),
+        // Yields once it is granted: else every waiter would run inside the one before it, until the stack is full.
+        Effect.andThen(
+          Effect.callback<void>((resume) => {
+            waiter = { granted: false, resume: () => resume(Effect.void) }
+            waiting.push(waiter)
+          }),
+          Effect.yieldNow
+        ),
         () =>
           Effect.sync(() => {
             if (waiter?.granted) release(id)

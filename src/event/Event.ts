@@ -23,7 +23,6 @@ import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { isIssue, makeFormatterDefault } from "effect/SchemaIssue"
-import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaParser from "effect/SchemaParser"
 import type * as Types from "effect/Types"
 import { problemOfName } from "./Input.ts"
@@ -130,8 +129,6 @@ export interface Set<in out E> {
 
 interface Codec {
   readonly version: number
-  /** Whether a value and its JSON are the same, so that the JSON of what was encoded need not be decoded. */
-  readonly isPlain: boolean
   readonly tags: ((data: any) => ReadonlyArray<string>) | undefined
   /** Throws if the value does not fit. */
   readonly encode: (input: unknown) => unknown
@@ -147,7 +144,6 @@ const compile = (definition: Schema.Struct.Fields | Event<any>): Codec => {
   const check = readable(SchemaParser.decodeUnknownSync(Schema.toType(current)))
   return {
     version: versions.length,
-    isPlain: SchemaAST.toEncoded(current.ast) === SchemaAST.toType(current.ast),
     tags,
     encode: readable(SchemaParser.encodeUnknownSync(current)),
     decode: versions.map((stored, i) => {
@@ -216,6 +212,9 @@ export interface Encoded {
 
 const noTags: ReadonlyArray<string> = []
 
+/** A list of the event's own: what the function gave may change later. What is no list is refused later. */
+const copy = (tags: ReadonlyArray<string>) => Array.isArray(tags) ? [...tags] as ReadonlyArray<string> : tags
+
 /** Encodes an event value, or says what is wrong with it. */
 export const encode = <E>(self: Set<E>, event: E): Result.Result<Encoded, string> => {
   const type = (event as { readonly _tag?: unknown } | null | undefined)?._tag
@@ -228,20 +227,12 @@ export const encode = <E>(self: Set<E>, event: E): Result.Result<Encoded, string
       type: type as string,
       version: codec.version,
       data: JSON.stringify(codec.encode(event)),
-      tags: codec.tags === undefined ? noTags : codec.tags(event)
+      tags: codec.tags === undefined ? noTags : copy(codec.tags(event))
     })
   } catch (error) {
     // a value that does not fit or is cyclic, or a tags function that threw
     return Result.fail(`event "${type}": ${error instanceof Error ? error.message : String(error)}`)
   }
-}
-
-/** The value that a reader of the log will see for what was just encoded. Throws an `Error` if it could not be read. */
-export const reread = <E>(self: Set<E>, encoded: Encoded): E => {
-  if (self.codecs.get(encoded.type)?.isPlain !== true) return decode(self, encoded)
-  const event = JSON.parse(encoded.data) as { _tag: string }
-  event._tag = encoded.type
-  return event as E
 }
 
 /** The value of a stored event, brought to the current version. Throws an `Error` that says why it cannot be. */

@@ -31,7 +31,15 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Event from "./Event.ts"
-import type { Append, EventStoreDriver, Expected, NewEvent, Query, Receipt } from "./EventStoreDriver.ts"
+import type {
+  Append,
+  Appended,
+  EventStoreDriver,
+  Expected,
+  NewEvent,
+  Query,
+  Receipt
+} from "./EventStoreDriver.ts"
 import type { EventStoreError } from "./EventStoreError.ts"
 import * as GroupCommit from "./GroupCommit.ts"
 import * as Input from "./Input.ts"
@@ -86,7 +94,7 @@ export interface EventStore {
     }
   ) => Effect.Effect<ReadonlyArray<Receipt>, EventStoreError>
   /** Appends encoded events: the same as `append`, for those who encode by themselves. */
-  readonly commit: (append: Append) => Effect.Effect<ReadonlyArray<Receipt>, EventStoreError>
+  readonly commit: (append: Append) => Effect.Effect<Appended, EventStoreError>
   /** The events of a stream, page by page in constant memory. An event that cannot be read fails with `Undecodable`. */
   readonly read: <E>(
     events: Event.Set<E>,
@@ -137,15 +145,18 @@ export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never,
       head: driver.head,
       append: (set, writes, { condition } = {}) =>
         Effect.withFiber((fiber) => {
-          const streams = encodeWrites(set, writes, Metadata.toText(fiber.context))
+          const metadata = Metadata.toText(fiber.context)
+          if (Result.isFailure(metadata)) return Effect.fail(Input.error("metadata", metadata.failure))
+          const streams = encodeWrites(set, writes, metadata.success)
           if (Result.isFailure(streams)) return Effect.fail(streams.failure)
-          return commit({
+          const committed = commit({
             streams: streams.success,
             condition: condition && {
               queries: Array.isArray(condition.query) ? condition.query : [condition.query as Query],
               after: condition.after
             }
           })
+          return Effect.map(committed, ({ receipts }) => receipts)
         }),
       read: (set, stream, options = {}) => {
         const problem = Input.problemOfName("stream", stream) ?? Input.problemOfNumbers(options)
@@ -164,7 +175,10 @@ export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never,
               driver.readLog({ after, limit: Math.min(left, Pages.size), queries }),
               ({ events, upTo }) => {
                 const page = upTo <= end ? events : events.filter(({ position }) => position <= end)
-                return [page, upTo < end ? { after: upTo, left: left - page.length } : undefined]
+                return [
+                  page,
+                  upTo > after && upTo < end ? { after: upTo, left: left - page.length } : undefined
+                ]
               }
             )
         return Stream.unwrap(

@@ -79,8 +79,16 @@ export interface Receipt {
   readonly position: number
 }
 
-/** The receipts of an append, a stream each in their order, or why it was not written. */
-export type Outcome = Result.Result<ReadonlyArray<Receipt>, Reason>
+/** What came of an append that is in the log. */
+export interface Appended {
+  /** A receipt for each stream, in their order. */
+  readonly receipts: ReadonlyArray<Receipt>
+  /** Whether it was there before, and nothing was written now: what was written then may have had other data. */
+  readonly repeated: boolean
+}
+
+/** What came of an append, or why it was not written. */
+export type Outcome = Result.Result<Appended, Reason>
 
 /** A part of the log. */
 export interface LogPage {
@@ -247,7 +255,10 @@ export const plan = (
         return Result.fail(new ConditionFailed({ after, position, stream, type }))
       }
     }
-    return Result.succeed(streams.map((write, i) => insert(write, actuals[i]!)))
+    return Result.succeed({
+      receipts: streams.map((write, i) => insert(write, actuals[i]!)),
+      repeated: false
+    })
   }
 
   return { outcomes: appends.map(decide), events }
@@ -281,7 +292,7 @@ const repeatOf = (append: Append, find: (id: string) => EventPlace | undefined):
     else isNew = true
   }
   if (used === undefined) return undefined
-  if (!isNew) return Result.succeed(receipts)
+  if (!isNew) return Result.succeed({ receipts, repeated: true })
   const { id, place, stream } = used
   return Result.fail(
     new DuplicateEventId({ id, stream, existingStream: place.stream, existingRevision: place.revision })

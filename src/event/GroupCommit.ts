@@ -6,18 +6,18 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import type { Append, EventStoreDriver, Outcome, Receipt } from "./EventStoreDriver.ts"
+import type { Append, Appended, EventStoreDriver, Outcome } from "./EventStoreDriver.ts"
 import { EventStoreError, Unavailable } from "./EventStoreError.ts"
 
-type Receipts = Effect.Effect<ReadonlyArray<Receipt>, EventStoreError>
+type Committed = Effect.Effect<Appended, EventStoreError>
 
 interface Pending {
   readonly append: Append
-  readonly resume: (receipts: Receipts) => void
+  readonly resume: (committed: Committed) => void
 }
 
 export interface GroupCommit {
-  readonly commit: (append: Append) => Receipts
+  readonly commit: (append: Append) => Committed
   /** An effect that ends with the next commit after this call. */
   readonly committed: () => Effect.Effect<void>
 }
@@ -54,11 +54,23 @@ export const make: (driver: EventStoreDriver) => Effect.Effect<GroupCommit, neve
         })
       }
 
-      const commitOne = (append: Append): Receipts =>
-        Effect.flatMap(driver.append([append]), ([outcome]) => {
+      /** Whatever comes of it, subscribers look: even a commit that failed may be in the log. */
+      const append = (appends: ReadonlyArray<Append>) =>
+        Effect.map(Effect.exit(Effect.suspend(() => driver.append(appends))), (exit) => {
           wake()
-          return settle(outcome!)
+          return Exit.isSuccess(exit) && exit.value.length !== appends.length
+            ? Exit.die(
+              new Error(`${driver.name} gave ${exit.value.length} outcomes for ${appends.length} appends`)
+            )
+            : exit
         })
+
+      // Left to finish when its caller is interrupted, or what it wrote would wake nobody.
+      const commitOne = (one: Append): Committed =>
+        Effect.uninterruptible(
+          Effect.flatMap(append([one]), (exit) =>
+            Exit.isSuccess(exit) ? settle(exit.value[0]!) : Effect.failCause(exit.cause))
+        )
 
       const flush = Effect.gen(function* () {
         while (true) {
@@ -70,9 +82,8 @@ export const make: (driver: EventStoreDriver) => Effect.Effect<GroupCommit, neve
           }
           const batch = queue.slice(0, batchSize)
           queue = queue.slice(batchSize)
-          const exit = yield* Effect.exit(driver.append(batch.map(({ append }) => append)))
+          const exit = yield* append(batch.map(({ append }) => append))
           if (Exit.isSuccess(exit)) {
-            wake()
             batch.forEach(({ resume }, i) => resume(settle(exit.value[i]!)))
           } else if (batch.length === 1 || concernsAll(exit.cause)) {
             for (const { resume } of batch) resume(Effect.failCause(exit.cause))
@@ -83,7 +94,7 @@ export const make: (driver: EventStoreDriver) => Effect.Effect<GroupCommit, neve
         }
       })
 
-      const commitGrouped = (append: Append): Receipts =>
+      const commitGrouped = (append: Append): Committed =>
         Effect.callback((resume) => {
           if (closed) {
             const reason = new Unavailable({ store: driver.name, problem: "it is closed" })
@@ -108,7 +119,7 @@ export const make: (driver: EventStoreDriver) => Effect.Effect<GroupCommit, neve
     }
   )
 
-const settle = (outcome: Outcome): Receipts =>
+const settle = (outcome: Outcome): Committed =>
   Result.isSuccess(outcome)
     ? Effect.succeed(outcome.success)
     : Effect.fail(new EventStoreError({ reason: outcome.failure }))

@@ -89,14 +89,15 @@ export const problemOf = ({ condition, streams }: Append): EventStoreError | und
     }
     if (events.length === 0) return error(`writes[${i}].events`, "must hold at least one event")
     for (let j = 0; j < events.length; j++) {
-      const { data, id, tags, type } = events[j]!
+      const { data, id, metadata, tags, type } = events[j]!
       const at = () => `writes[${i}].events[${j}]`
       if (!isName(type)) return whyNoName(`${at()}.type`, type)
       if (!Array.isArray(tags) || !tags.every(isName)) return problemOfNames(`${at()}.tags`, tags)
-      if (data.length > maxEventLength) {
+      const length = data.length + metadata.length
+      if (length > maxEventLength) {
         return error(
           at(),
-          `event "${type}" has ${data.length} characters of JSON, more than ${maxEventLength}`
+          `event "${type}" has ${length} characters of JSON, more than ${maxEventLength}`
         )
       }
       if (id === undefined) continue

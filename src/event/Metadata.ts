@@ -15,6 +15,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Tracer from "effect/Tracer"
 
 /** The metadata of an event. Every field is optional; none is interpreted by a store. */
@@ -62,12 +63,20 @@ export const causedBy = (event: { readonly id: string; readonly metadata: Metada
 
 /**
  * The JSON text of the metadata in a context, with the trace of its span, and with more fields if given: what an event
- * written there is stored with.
+ * written there is stored with. Or what is wrong with it.
  */
-export const toText = (context: Context.Context<never>, fields?: Metadata): string => {
+export const toText = (context: Context.Context<never>, fields?: Metadata): Result.Result<string, string> => {
   const current = Context.get(context, Current)
   const span = Context.getOrUndefined(context, Tracer.ParentSpan)
-  if (span === undefined && fields === undefined && current === empty) return "{}"
+  if (span === undefined && fields === undefined && current === empty) return none
   const traceparent = span && `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
-  return JSON.stringify({ ...(traceparent === undefined ? {} : { traceparent }), ...current, ...fields })
+  try {
+    return Result.succeed(
+      JSON.stringify({ ...(traceparent === undefined ? {} : { traceparent }), ...current, ...fields })
+    )
+  } catch (error) {
+    return Result.fail(`is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }
+
+const none: Result.Result<string> = Result.succeed("{}")

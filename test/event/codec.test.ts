@@ -107,9 +107,7 @@ const encode = (field: Any, value: unknown) => {
 const roundTrip = (field: Any, value: unknown) => {
   const { result, set } = encode(field, value)
   const encoded = Result.getOrThrow(result)
-  const decoded = Event.decode(set, encoded)
-  expect(Event.reread(set, encoded)).toStrictEqual(decoded)
-  return decoded.field
+  return Event.decode(set, encoded).field
 }
 
 describe("what is encoded and decoded is the same", () => {

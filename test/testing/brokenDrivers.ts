@@ -60,7 +60,9 @@ const outcomes =
   })
 
 const receipts = (change: (receipt: EventStoreDriver.Receipt) => EventStoreDriver.Receipt) =>
-  outcomes((all) => all.map(Result.map((some) => some.map(change))))
+  outcomes((all) =>
+    all.map(Result.map(({ receipts, repeated }) => ({ receipts: receipts.map(change), repeated })))
+  )
 
 /** By what is wrong with it: the topic of the contract that shows it, and what breaks a driver so. */
 export const broken: { readonly [fault: string]: readonly [topic: string, (driver: Driver) => Driver] } = {
@@ -87,12 +89,18 @@ export const broken: { readonly [fault: string]: readonly [topic: string, (drive
       Effect.forEach(appends, ({ condition, streams }) =>
         Effect.map(
           Effect.forEach(streams, (write) => driver.append([{ streams: [write], condition }])),
-          (each) => Result.map(Result.all(each.map(([outcome]) => outcome!)), (all) => all.flat())
+          (each) =>
+            Result.map(Result.all(each.map(([outcome]) => outcome!)), (all) => ({
+              receipts: all.flatMap(({ receipts }) => receipts),
+              repeated: all.every(({ repeated }) => repeated)
+            }))
         ))
   })],
   "gives the receipts of an append in another order": [
     "atomic",
-    outcomes((all) => all.map(Result.map((some) => some.toReversed())))
+    outcomes((all) =>
+      all.map(Result.map(({ receipts, repeated }) => ({ receipts: receipts.toReversed(), repeated })))
+    )
   ],
   "mixes up the outcomes of a group": ["atomic", outcomes((all) => all.toReversed())],
   "lets one refused append refuse its group": ["atomic", (driver) => ({
