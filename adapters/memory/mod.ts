@@ -53,7 +53,8 @@ export const make: Effect.Effect<EventStoreDriver> = Effect.sync(() => {
           revision: (stream) => streams.get(stream)?.length ?? 0,
           store,
           byId: find,
-          match: ({ after, queries }) => log.find((event) => event.position > after && matches(queries, event)),
+          match: ({ after, queries }) =>
+            log.find((event) => event.position > after && matches(queries, event)),
           now
         })
         for (const event of events) {

@@ -109,25 +109,33 @@ const joined = (conditions: ReadonlyArray<string>, operator: "and" | "or"): stri
 export const statements = (dialect: Dialect, store: string) => {
   const p = dialect.parameter
 
-  /** The condition that an event matches one of the queries, its parameters numbered from `next` on. */
-  const matching = (queries: ReadonlyArray<Query>, next: number): Statement => {
-    const parameters: Array<unknown> = []
-    const add = (value: unknown) => p(next - 1 + parameters.push(value))
-    const one = ({ streamPrefix, tags, types }: Query) => {
-      const parts: Array<string> = []
-      if (streamPrefix !== undefined) {
-        parts.push(`substr(stream, 1, ${add([...streamPrefix].length)}) = ${add(streamPrefix)}`)
-      }
-      if (types !== undefined) parts.push(dialect.inList("type", add(dialect.list(types))))
-      for (const tag of tags ?? []) {
-        parts.push(`position in (select position from dunnock_event_tags where tag = ${add(tag)})`)
-      }
-      return parts.length === 0 ? "1 = 1" : joined(parts, "and")
-    }
-    return [
-      queries.length === 0 ? "1 = 1" : joined(queries.map((query) => `(${one(query)})`), "or"),
-      parameters
+  type Add = (value: unknown) => string
+
+  /** The conditions of a query besides its tags. */
+  const untagged = ({ streamPrefix, types }: Query, add: Add): ReadonlyArray<string> => [
+    ...(streamPrefix === undefined
+      ? []
+      : [`substr(stream, 1, ${add([...streamPrefix].length)}) = ${add(streamPrefix)}`]),
+    ...(types === undefined ? [] : [dialect.inList("type", add(dialect.list(types)))])
+  ]
+
+  /** The condition that an event between two positions matches a query. */
+  const matching = (query: Query, after: number, end: number, add: Add): string => {
+    const conditions = [
+      ...untagged(query, add),
+      ...(query.tags ?? []).map((tag) =>
+        `position in (select position from dunnock_event_tags where tag = ${add(tag)} and position > ${
+          add(after)
+        } and position <= ${add(end)})`
+      )
     ]
+    return conditions.length === 0 ? "1 = 1" : joined(conditions, "and")
+  }
+
+  /** A statement, in the text of which parameters are added in their order. */
+  const statement = (text: (add: Add) => string): Statement => {
+    const parameters: Array<unknown> = []
+    return [text((value) => p(parameters.push(value))), parameters]
   }
 
   return {
@@ -150,27 +158,37 @@ export const statements = (dialect: Dialect, store: string) => {
         [stream, Math.min(from, Number.MAX_SAFE_INTEGER), limit]
       ]
     },
-    readLog: (after: number, end: number, limit: number, queries: ReadonlyArray<Query>): Statement => {
-      const [condition, parameters] = matching(queries, 3)
-      return [
-        `${select} where position > ${p(1)} and position <= ${
-          p(2)
-        } and (${condition}) order by position limit ${p(3 + parameters.length)}`,
-        [after, end, ...parameters, limit]
-      ]
-    },
-    /** An event after a position that matches: its position, stream and type. */
-    match: (
-      { after, queries }: { readonly after: number; readonly queries: ReadonlyArray<Query> }
-    ): Statement => {
-      const [condition, parameters] = matching(queries, 2)
-      return [
-        `select position, stream, type from dunnock_events where position > ${
-          p(1)
-        } and (${condition}) limit 1`,
-        [after, ...parameters]
-      ]
-    },
+    readLog: (after: number, end: number, limit: number, queries: ReadonlyArray<Query>): Statement =>
+      statement((add) => {
+        const positions = `position > ${add(after)} and position <= ${add(end)}`
+        const matches = queries.map((query) => `(${matching(query, after, end, add)})`)
+        const condition = matches.length === 0 ? "1 = 1" : joined(matches, "or")
+        return `${select} where ${positions} and (${condition}) order by position limit ${add(limit)}`
+      }),
+    /** An event after a position that matches the query: its position, stream and type. */
+    match: (after: number, query: Query): Statement =>
+      statement((add) => {
+        const [tag, ...others] = query.tags ?? []
+        if (tag === undefined) {
+          const conditions = [`position > ${add(after)}`, ...untagged(query, add)]
+          return `select position, stream, type from dunnock_events where ${
+            joined(conditions, "and")
+          } limit 1`
+        }
+        const conditions = [
+          `tag = ${add(tag)} and tagged.position > ${add(after)}`,
+          ...untagged(query, add),
+          ...others.map((other) =>
+            `exists (select 1 from dunnock_event_tags other where other.tag = ${
+              add(other)
+            } and other.position = tagged.position)`
+          )
+        ]
+        return `select tagged.position, stream, type from dunnock_event_tags tagged
+          join dunnock_events on dunnock_events.position = tagged.position where ${
+          joined(conditions, "and")
+        } limit 1`
+      }),
     readSnapshot: (stream: string): Statement => [
       `select revision, position, fingerprint, state from dunnock_snapshots where stream = ${p(1)}`,
       [stream]
@@ -204,9 +222,7 @@ export const reading = (
     },
     readLog: ({ after, limit, queries }) =>
       Effect.flatMap(head, (newest) => {
-        // Tags are looked up, not searched for.
-        const searches = queries.some(({ tags }) => tags === undefined || tags.length === 0)
-        const end = searches ? Math.min(newest, after + window) : newest
+        const end = queries.length === 0 ? newest : Math.min(newest, after + window)
         if (end <= after) return Effect.succeed({ events: [], upTo: after })
         return Effect.map(run(sql.readLog(after, end, limit, queries)), (rows) => {
           const events = rows.map(toEvent)

@@ -104,9 +104,14 @@ export const make = (
           const [row] = values(...sql.find(id))
           return row && EventLog.toEvent(row)
         },
-        match: (condition) => {
-          const [row] = values(...sql.match(condition))
-          return row && { position: row[0] as number, stream: row[1] as string, type: row[2] as string }
+        match: ({ after, queries }) => {
+          for (const query of queries) {
+            const [row] = values(...sql.match(after, query))
+            if (row !== undefined) {
+              return { position: row[0] as number, stream: row[1] as string, type: row[2] as string }
+            }
+          }
+          return undefined
         },
         now
       })

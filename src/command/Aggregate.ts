@@ -234,6 +234,10 @@ export const make = <
   const problem = Input.problemOfName("an aggregate's name", `${name}-1`)
   if (problem !== undefined) throw problem
   const events = Event.set(options.events)
+  const unfolded = events.types.find((type) => typeof options.evolve[type] !== "function")
+  if (unfolded !== undefined) {
+    throw new Error(`evolve of ${name} does not say what "${unfolded}" makes of the state`)
+  }
   const service = Context.Service<Handler<Name>, Handler<Name>>(`dunnock/Aggregate/${name}`)
   const fold = Fold.make(name, events, options)
   const commands = options.commands as ReadonlyArray<Rpc.Any> as ReadonlyArray<Rpc.AnyWithProps>

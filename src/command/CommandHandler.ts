@@ -71,7 +71,7 @@ export const make: <Name extends string, State, E>(
     const runners = new Map(
       options.commands.map((
         command
-      ) => [command._tag, makeRunner<E>(command, options.handlers[command._tag])])
+      ) => [command._tag, makeRunner<E>(name, command, options.handlers[command._tag])])
     )
 
     const load = (id: string, warm: Loaded<State> | undefined) =>
@@ -296,11 +296,16 @@ const problemOfKey = (stream: string, tag: string, key: string): EventStoreError
       : undefined)
 }
 
-const makeRunner = <E>(command: Rpc.AnyWithProps, handler: any): Runner<E> => ({
-  make: SchemaParser.make(command.payloadSchema) as Runner<E>["make"],
-  resolve: handler.resolve,
-  decide: handler.resolve === undefined ? handler : handler.decide
-})
+const makeRunner = <E>(name: string, command: Rpc.AnyWithProps, handler: any): Runner<E> => {
+  if (typeof handler !== "function") {
+    throw new Error(`${name} has no handler for its command "${command._tag}"`)
+  }
+  return {
+    make: SchemaParser.make(command.payloadSchema) as Runner<E>["make"],
+    resolve: handler.resolve,
+    decide: handler.resolve === undefined ? handler : handler.decide
+  }
+}
 
 const formatIssue = makeFormatterDefault()
 

@@ -43,6 +43,8 @@ export interface Event<in out A> extends Pipeable {
 export interface Version {
   readonly schema: Schema.Codec<any, any>
   readonly upcast: ((previous: any) => unknown) | undefined
+  /** Whether it has no fields, so that whatever else a value has is left out. */
+  readonly isEmpty: boolean
 }
 
 /** Definitions by event type: the fields of a schema, or an {@link Event}. */
@@ -97,7 +99,8 @@ const fromVersions = <A>(versions: ReadonlyArray<Version>, tags: Event<A>["tags"
 
 const version = (fields: Schema.Struct.Fields, upcast: Version["upcast"]): Version => {
   if ("_tag" in fields) throw new Error("an event's fields cannot hold \"_tag\": it is the event's type")
-  return { schema: Schema.toCodecJson(Schema.Struct(fields)) as unknown as Schema.Codec<any, any>, upcast }
+  const schema = Schema.toCodecJson(Schema.Struct(fields)) as unknown as Schema.Codec<any, any>
+  return { schema, upcast, isEmpty: Object.keys(fields).length === 0 }
 }
 
 /** An event with the given fields, at version 1. */
@@ -140,12 +143,14 @@ const isEvent = (u: object): u is Event<unknown> => TypeId in u
 
 const compile = (definition: Schema.Struct.Fields | Event<any>): Codec => {
   const { tags, versions }: Event<any> = isEvent(definition) ? definition : make(definition)
-  const current = versions[versions.length - 1]!.schema
+  const { isEmpty, schema: current } = versions[versions.length - 1]!
+  const encode = readable(SchemaParser.encodeUnknownSync(current))
   const check = readable(SchemaParser.decodeUnknownSync(Schema.toType(current)))
   return {
     version: versions.length,
     tags,
-    encode: readable(SchemaParser.encodeUnknownSync(current)),
+    // A schema without fields lets every object through as it is.
+    encode: isEmpty ? (input) => encode(input) && {} : encode,
     decode: versions.map((stored, i) => {
       const decode = readable(SchemaParser.decodeUnknownSync(stored.schema))
       const later = versions.slice(i + 1)

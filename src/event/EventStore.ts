@@ -170,9 +170,9 @@ export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never,
         const queries = [query(set, options)]
         const read =
           (end: number): Pages.Reader<{ readonly after: number; readonly left: number }> =>
-          ({ after, left }) =>
+          ({ after, left }, size) =>
             left <= 0 ? Effect.succeed([[], undefined]) : Effect.map(
-              driver.readLog({ after, limit: Math.min(left, Pages.size), queries }),
+              driver.readLog({ after, limit: Math.min(left, size), queries }),
               ({ events, upTo }) => {
                 const page = upTo <= end ? events : events.filter(({ position }) => position <= end)
                 return [
@@ -190,11 +190,11 @@ export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never,
         const problem = Input.problemOfNumbers({ after }) ?? Input.problemOfQuery("", options)
         if (problem !== undefined) return Stream.fail(problem)
         const queries = [query(set, options)]
-        const read: Pages.Reader<number> = (after) =>
+        const read: Pages.Reader<number> = (after, size) =>
           Effect.suspend(() => {
             // Asked for before reading, so that a commit in between is not missed.
             const committed = group.committed()
-            return Effect.flatMap(driver.readLog({ after, limit: Pages.size, queries }), ({ events, upTo }) =>
+            return Effect.flatMap(driver.readLog({ after, limit: size, queries }), ({ events, upTo }) =>
               Effect.as(
                 upTo > after ? Effect.void : Effect.raceFirst(committed, driver.changed),
                 [events, upTo] as const

@@ -130,7 +130,8 @@ export interface EventStoreDriver {
    */
   readonly append: (appends: ReadonlyArray<Append>) => Effect.Effect<ReadonlyArray<Outcome>, EventStoreError>
   /**
-   * A part of a stream in the given direction, starting at revision `from` itself. When `bare` is asked for, ids, tags and
+   * A part of a stream in the given direction, starting at revision `from` itself, which may be Infinity backwards: the
+   * last. Fewer than `limit` events mean that there are no more. When `bare` is asked for, ids, tags and
    * metadata may be left out: they are not looked at.
    */
   readonly readStream: (options: {

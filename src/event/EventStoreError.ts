@@ -39,7 +39,13 @@ const ConflictBase: ErrorClass<Conflict, "Conflict", {
  */
 export class Conflict extends ConflictBase {
   override get message(): string {
-    return `stream "${this.stream}" was expected at ${this.expected} but is at revision ${this.actual}`
+    const { actual, expected, stream } = this
+    const wanted = expected === "none"
+      ? "without events"
+      : expected === "exists"
+      ? "with events"
+      : `at ${expected}`
+    return `stream "${stream}" was expected ${wanted} but is at revision ${actual}`
   }
 }
 

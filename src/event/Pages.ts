@@ -7,7 +7,17 @@ import { type EventStoreDriver, givenId, type StoredEvent } from "./EventStoreDr
 import { EventStoreError, Undecodable } from "./EventStoreError.ts"
 import * as Metadata from "./Metadata.ts"
 
-export const size = 512
+/** How many events a page has: few at first, then more, but not so many that their data take much memory. */
+const firstSize = 32
+const largestSize = 512
+const largestPage = 4_000_000
+
+/** How many events to ask for next, given the last page. */
+const nextSize = (size: number, events: ReadonlyArray<StoredEvent>): number => {
+  const length = events.reduce((sum, { data }) => sum + data.length, 0)
+  const fitting = Math.floor(largestPage * events.length / Math.max(length, 1))
+  return Math.max(1, Math.min(size * 4, largestSize, events.length === 0 ? largestSize : fitting))
+}
 
 /** Where and how to read a stream. */
 export interface ReadOptions {
@@ -26,8 +36,8 @@ export interface ReadOptions {
 /** A page of events, and where the next one begins if there is one. */
 export type Page<At> = readonly [events: ReadonlyArray<StoredEvent>, next: At | undefined]
 
-/** How a page is read from where it begins. */
-export type Reader<At> = (at: At) => Effect.Effect<Page<At>, EventStoreError>
+/** How a page of at most so many events is read from where it begins. */
+export type Reader<At> = (at: At, size: number) => Effect.Effect<Page<At>, EventStoreError>
 
 /** Where a page of a stream begins, and how many events are still wanted. */
 interface InStream {
@@ -53,7 +63,7 @@ export const ofStream = (
   const forwards = direction === "forwards"
   const time = Number(atTime)
   const inside = (event: StoredEvent) => event.revision <= atRevision && event.recordedAt <= time
-  return ({ from, left }) => {
+  return ({ from, left }, size) => {
     const limit = Math.min(left, size)
     if (limit <= 0) return Effect.succeed([[], undefined])
     return Effect.map(driver.readStream({ stream, direction, from, limit, bare }), (events) => {
@@ -72,16 +82,17 @@ export const ofStream = (
 export const forEach = <At>(
   read: Reader<At>,
   at: At,
-  f: (event: StoredEvent) => void
+  f: (event: StoredEvent) => void,
+  size = firstSize
 ): Effect.Effect<void, EventStoreError> =>
-  Effect.flatMap(read(at), ([events, next]) => {
+  Effect.flatMap(read(at, size), ([events, next]) => {
     try {
       for (const event of events) f(event)
     } catch (error) {
       if (error instanceof EventStoreError) return Effect.fail(error)
       throw error
     }
-    return next === undefined ? Effect.void : forEach(read, next, f)
+    return next === undefined ? Effect.void : forEach(read, next, f, nextSize(size, events))
   })
 
 /** The events of the pages, decoded; those before one that cannot be decoded are given before the failure. */
@@ -91,20 +102,25 @@ export const stream = <At, E>(
   read: Reader<At>,
   at: At
 ): Stream.Stream<Event.Recorded<E>, EventStoreError> => {
-  type State = { readonly at: At } | { readonly failure: EventStoreError }
+  type State = { readonly at: At; readonly size: number } | { readonly failure: EventStoreError }
   return Stream.paginate<State, Event.Recorded<E>, EventStoreError>(
-    { at },
+    { at, size: firstSize },
     (state) =>
-      "failure" in state ? Effect.fail(state.failure) : Effect.map(read(state.at), ([events, next]) => {
-        const decoded: Array<Event.Recorded<E>> = []
-        try {
-          for (const event of events) decoded.push(toRecorded(driver, set, event))
-        } catch (error) {
-          if (!(error instanceof EventStoreError)) throw error
-          return [decoded, Option.some({ failure: error })]
-        }
-        return [decoded, next === undefined ? Option.none() : Option.some({ at: next })]
-      })
+      "failure" in state
+        ? Effect.fail(state.failure)
+        : Effect.map(read(state.at, state.size), ([events, next]) => {
+          const decoded: Array<Event.Recorded<E>> = []
+          try {
+            for (const event of events) decoded.push(toRecorded(driver, set, event))
+          } catch (error) {
+            if (!(error instanceof EventStoreError)) throw error
+            return [decoded, Option.some({ failure: error })]
+          }
+          return [
+            decoded,
+            next === undefined ? Option.none() : Option.some({ at: next, size: nextSize(state.size, events) })
+          ]
+        })
   )
 }
 

@@ -80,6 +80,16 @@ export const given = <Name extends string, State, E, C extends Command>(
       const store = yield* EventStore.EventStore
       const { execute } = yield* aggregate.service
       const stream = aggregate.stream(id)
+      const [before] = yield* store.driver.readStream({
+        stream,
+        direction: "forwards",
+        from: 1,
+        limit: 1,
+        bare: true
+      })
+      if (before !== undefined) {
+        return yield* new Broken({ message: `the store is not empty: give each scenario a store of its own` })
+      }
       if (events.length > 0) yield* store.append(aggregate.events, [{ stream, events }])
       const result = yield* Effect.result(execute(id, command, payload))
       const after = store.read(aggregate.events, stream, { from: events.length + 1 })
