@@ -110,10 +110,10 @@ export interface DecideInput<out State, out Payload> {
 export type Decision<E, Error> = ReadonlyArray<E> | Effect.Effect<ReadonlyArray<E>, Error>
 
 /** A handler that gathers facts before deciding; made by {@link resolve}. */
-export interface Resolved<in Input, out E, out Error, out R> {
-  (input: Input): Decision<E, Error>
+export interface Resolved<in Input, out Out, out Error, out R> {
+  (input: Input): Out | Effect.Effect<never, Exclude<Error, EventStoreError>>
   readonly resolve: (input: any) => Effect.Effect<unknown, Error, R>
-  readonly decide: (input: Input & { readonly facts: any }) => Decision<E, Error>
+  readonly decide: (input: Input & { readonly facts: any }) => Out
 }
 
 /** The handlers of an aggregate's commands: functions, or what {@link resolve} makes of two. */
@@ -134,12 +134,14 @@ type Others<Keys extends PropertyKey> = { readonly [Key in Keys]: "there is no s
 
 /**
  * A handler that needs the world: `resolve` gathers facts (a price, the time, a check elsewhere) once, before the
- * command is decided, and `decide` sees them as `facts`. It may then be decided more than once with the same facts.
+ * command is decided, and `decide` sees them as `facts`. It may then be decided more than once with the same facts, which
+ * may be out of date by then: a rule over several aggregates is kept by the condition of an append, not by facts.
+ * `resolve` may fail with the command's own errors, or with an `EventStoreError`.
  */
-export const resolve = <State, Payload, Facts, E, Error, R>(
+export const resolve = <State, Payload, Facts, Error, R, const Out extends Decision<unknown, unknown>>(
   resolve: (input: { readonly id: string; readonly command: Payload }) => Effect.Effect<Facts, Error, R>,
-  decide: (input: DecideInput<State, Payload> & { readonly facts: Facts }) => Decision<E, Error>
-): Resolved<DecideInput<State, Payload>, E, Error, R> =>
+  decide: (input: DecideInput<State, Payload> & { readonly facts: Facts }) => Out
+): Resolved<DecideInput<State, Payload>, Out, Error, R> =>
   Object.assign((input: any) => decide(input), { resolve, decide })
 
 /** How a command is sent. */

@@ -28,6 +28,8 @@ test("twenty thousand commands that wait for each other do not fill the stack", 
     yield* Effect.all(commands, { concurrency: "unbounded", discard: true })
     return yield* Counter.state("c")
   })
-  const { state } = await Effect.runPromise(Effect.provide(program, Layer.provideMerge(CounterLive, SlowAtFirst)))
+  const { state } = await Effect.runPromise(
+    Effect.provide(program, Layer.provideMerge(CounterLive, SlowAtFirst))
+  )
   expect(state).toBe(20_000)
 })
