@@ -1,5 +1,5 @@
 /**
- * dunnock: commands, events, sagas and schedules as typed effects, on storage that a program swaps.
+ * dunnock: aggregates, commands and events as typed effects, on storage that a program swaps.
  *
  * One namespace a module; each can also be imported by itself, as `dunnock/Aggregate`, which bundles smaller.
  *

@@ -41,10 +41,11 @@ const create = ({ filename, name, stride, streams }: Extract<Job, { kind: "creat
             stream: `s-${i}`,
             expected: "none",
             events: [{
-              id: `${name}-${i}`,
+              // without an id, so that it goes the way of a single insert
+              id: undefined,
               type: "Created",
               version: 1,
-              data: "{}",
+              data: JSON.stringify({ by: name }),
               metadata: "{}",
               tags: []
             }]

@@ -1,13 +1,13 @@
 /** Promises 2, 4 and 6 between processes that have one file open. */
 import { describe, expect, test } from "bun:test"
 import { Event } from "dunnock"
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Fiber, Schema, Stream } from "effect"
 import { file, folder } from "../../contract/scratch.ts"
 import { events, idsOf, type Job, openStore, type Process, start, write } from "./processes.ts"
 
 const range = (length: number): ReadonlyArray<number> => Array.from({ length }, (_, i) => i)
 
-const created = Event.set({ Created: {} })
+const created = Event.set({ Created: { by: Schema.String } })
 
 /** Starts the processes, tells them to begin at the same time, and waits for their end. */
 const together = (jobs: ReadonlyArray<Job>) =>
@@ -46,7 +46,7 @@ describe("promise 2: conditional", () => {
           expect([one![i], two![i]].toSorted(), `s-${i}`).toEqual(["Conflict", "created"])
           const winner = one![i] === "created" ? "one" : "two"
           const all = yield* Stream.runCollect(store.read(created, `s-${i}`))
-          expect(all.map(({ id }) => id)).toEqual([`${winner}-${i}`])
+          expect(all.map(({ data }) => data.by)).toEqual([winner])
         }
         // or they did not race
         expect(new Set(one).size + new Set(two).size).toBe(4)
