@@ -65,6 +65,23 @@ const create = ({ filename, name, stride, streams }: Extract<Job, { kind: "creat
     yield* say(outcomes)
   })
 
+/** Appends one event at a time, each expected right after the one before. */
+const single = ({ appends, filename, name }: Extract<Job, { kind: "single" }>) =>
+  Effect.gen(function* () {
+    const store = yield* openStore({ filename, synchronous: "NORMAL", busyTimeout: "20 seconds" })
+    for (let n = 0; n < appends; n++) {
+      const event = {
+        id: undefined,
+        type: "Created",
+        version: 1,
+        data: JSON.stringify({ by: name }),
+        metadata: "{}",
+        tags: []
+      }
+      yield* store.commit({ streams: [{ stream: name, expected: n, events: [event] }], condition: undefined })
+    }
+  })
+
 /** Opens each of the files, none of which exists, and writes once. */
 const open = ({ filenames, name }: Extract<Job, { kind: "open" }>) =>
   Effect.forEach(
@@ -95,6 +112,8 @@ const work = () => {
       return append(job)
     case "create":
       return create(job)
+    case "single":
+      return single(job)
     case "open":
       return open(job)
     case "hold":

@@ -57,6 +57,23 @@ describe("promise 2: conditional", () => {
 
 describe("promise 4: ordered and gap-safe", () => {
   test(
+    "single events of 6 processes, which take the same positions, are each there once",
+    () =>
+      Effect.runPromise(Effect.scoped(Effect.gen(function* () {
+        const [filename, names, appends] = [yield* file, range(6).map((i) => `s-${i}`), 1_000]
+        const store = yield* openStore({ filename })
+        yield* together(names.map((name) => ({ kind: "single", filename, name, appends })))
+        const all = yield* Stream.runCollect(store.log(created))
+        expect(all.map(({ position }) => position)).toEqual(range(names.length * appends).map((i) => i + 1))
+        for (const name of names) {
+          const own = all.filter(({ stream }) => stream === name)
+          expect(own.map(({ revision }) => revision)).toEqual(range(appends).map((i) => i + 1))
+        }
+      }))),
+    30_000
+  )
+
+  test(
     "a reader sees every event of 8 processes that append to one file once, in order",
     () =>
       Effect.runPromise(Effect.scoped(Effect.gen(function* () {

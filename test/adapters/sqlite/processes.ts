@@ -33,6 +33,8 @@ export type Job =
     /** How far it is from one stream to the next that it creates; has no divisor in common with their number. */
     readonly stride: number
   }
+  /** Appends single events without ids to a stream of its own, one after the other. */
+  | { readonly kind: "single"; readonly filename: string; readonly name: string; readonly appends: number }
   /** Opens the files, one after the other, and makes one append to each. */
   | { readonly kind: "open"; readonly filenames: ReadonlyArray<string>; readonly name: string }
   /** Writes to the log in a transaction that is not committed; says `"held"`, and rolls back at the next line. */
