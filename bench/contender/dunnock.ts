@@ -1,16 +1,16 @@
-import * as Effect from "effect/Effect";
-import * as Layer from "effect/Layer";
-import * as ManagedRuntime from "effect/ManagedRuntime";
-import * as Rpc from "effect/rpc/Rpc";
-import * as Schema from "effect/Schema";
-import * as Stream from "effect/Stream";
-import * as Aggregate from "dunnock/Aggregate";
-import * as EventStore from "dunnock/EventStore";
-import { empty, evolve, type Item, items, limit } from "../lib/Cart.ts";
-import type { Handle, Store } from "../lib/Store.ts";
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Rpc from "effect/rpc/Rpc"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Aggregate from "dunnock/Aggregate"
+import * as EventStore from "dunnock/EventStore"
+import { empty, evolve, type Item, items, limit } from "../lib/Cart.ts"
+import type { Handle, Store } from "../lib/Store.ts"
 
 class CartFull extends Schema.TaggedError<CartFull>()("CartFull", {
-  total: Schema.Number,
+  total: Schema.Number
 }) {}
 
 const fields = {
@@ -20,23 +20,23 @@ const fields = {
   price: Schema.Int,
   at: Schema.String,
   tags: Schema.Array(Schema.String),
-  note: Schema.String,
-};
+  note: Schema.String
+}
 
 const Cart = Aggregate.make("Cart", {
   state: Schema.Struct({
     count: Schema.Int,
     total: Schema.Number,
-    last: Schema.String,
+    last: Schema.String
   }),
   initial: empty,
   events: { ItemAdded: fields },
   commands: [Rpc.make("AddItem", { payload: fields, error: CartFull })],
-  evolve: { ItemAdded: evolve },
-});
+  evolve: { ItemAdded: evolve }
+})
 
 interface ItemAdded extends Item {
-  readonly _tag: "ItemAdded";
+  readonly _tag: "ItemAdded"
 }
 
 const cartLive = (options: Aggregate.LayerOptions) =>
@@ -44,71 +44,71 @@ const cartLive = (options: Aggregate.LayerOptions) =>
     AddItem: ({ state, command }) =>
       state.total > limit
         ? Effect.fail(new CartFull({ total: state.total }))
-        : [{ _tag: "ItemAdded", ...command }],
-  }, options);
+        : [{ _tag: "ItemAdded", ...command }]
+  }, options)
 
 /** Events of one append while seeding. */
-const batch = 1000;
+const batch = 1000
 
 /** A seed as appends of about a thousand events. */
 function* appends(
   ids: ReadonlyArray<string>,
-  each: number,
+  each: number
 ): Generator<ReadonlyArray<EventStore.Write<ItemAdded>>> {
   const events = items(each).map((item): ItemAdded => ({
     _tag: "ItemAdded",
-    ...item,
-  }));
-  const together = Math.max(1, Math.floor(batch / each));
+    ...item
+  }))
+  const together = Math.max(1, Math.floor(batch / each))
   for (let at = 0; at < ids.length; at += together) {
     for (let from = 0; from < each; from += batch) {
       yield ids.slice(at, at + together).map((id) => ({
         stream: Cart.stream(id),
         expected: from,
-        events: events.slice(from, from + batch),
-      }));
+        events: events.slice(from, from + batch)
+      }))
     }
   }
 }
 
 const seed = (ids: ReadonlyArray<string>, each: number) =>
   Effect.gen(function* () {
-    const store = yield* EventStore.EventStore;
+    const store = yield* EventStore.EventStore
     for (const writes of appends(ids, each)) {
-      yield* store.append(Cart.events, writes);
+      yield* store.append(Cart.events, writes)
     }
-  });
+  })
 
 const consume = (total: number, handle: Handle) =>
   Effect.gen(function* () {
-    const store = yield* EventStore.EventStore;
-    const events = Stream.take(store.subscribe(Cart.events), total);
+    const store = yield* EventStore.EventStore
+    const events = Stream.take(store.subscribe(Cart.events), total)
     yield* Stream.runForEachArray(events, (page) =>
       Effect.sync(() => {
-        for (const { stream, data } of page) handle(stream, data);
-      }));
-  });
+        for (const { stream, data } of page) handle(stream, data)
+      }))
+  })
 
 const count = Effect.gen(function* () {
-  const store = yield* EventStore.EventStore;
-  return yield* Stream.runCount(store.log(Cart.events));
-});
+  const store = yield* EventStore.EventStore
+  return yield* Stream.runCount(store.log(Cart.events))
+})
 
 /** dunnock in a server: one runtime, and one effect run for each command. */
 export const open = async <E>(
   events: Layer.Layer<EventStore.EventStore, E>,
-  options: Aggregate.LayerOptions = {},
+  options: Aggregate.LayerOptions = {}
 ): Promise<Store> => {
   const runtime = ManagedRuntime.make(
-    Layer.provideMerge(cartLive(options), events),
-  );
-  const cart = await runtime.runPromise(Cart.client);
+    Layer.provideMerge(cartLive(options), events)
+  )
+  const cart = await runtime.runPromise(Cart.client)
   return {
     command: (id, item) => runtime.runPromise(cart(id).AddItem(item)),
     seed: (ids, each) => runtime.runPromise(seed(ids, each)),
     count: () => runtime.runPromise(count),
     replay: async (id) => (await runtime.runPromise(Cart.state(id))).state,
     consume: (total, handle) => runtime.runPromise(consume(total, handle)),
-    close: () => runtime.dispose(),
-  };
-};
+    close: () => runtime.dispose()
+  }
+}

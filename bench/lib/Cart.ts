@@ -5,23 +5,23 @@
 
 /** The payload of the one command and of the one event. */
 export interface Item {
-  readonly id: string;
-  readonly sku: string;
-  readonly quantity: number;
-  readonly price: number;
-  readonly at: string;
-  readonly tags: ReadonlyArray<string>;
-  readonly note: string;
+  readonly id: string
+  readonly sku: string
+  readonly quantity: number
+  readonly price: number
+  readonly at: string
+  readonly tags: ReadonlyArray<string>
+  readonly note: string
 }
 
 /** A cart folded from its events. */
 export interface Cart {
-  readonly count: number;
-  readonly total: number;
-  readonly last: string;
+  readonly count: number
+  readonly total: number
+  readonly last: string
 }
 
-const note = "x".repeat(140);
+const note = "x".repeat(140)
 
 /** The `index`-th item of a workload. */
 export const item = (index: number): Item => ({
@@ -31,28 +31,27 @@ export const item = (index: number): Item => ({
   price: 100 + (index % 50),
   at: "2026-01-01T00:00:00.000Z",
   tags: ["a", "b"],
-  note,
-});
+  note
+})
 
 /** The first `count` items. */
-export const items = (count: number): Array<Item> =>
-  Array.from({ length: count }, (_, index) => item(index));
+export const items = (count: number): Array<Item> => Array.from({ length: count }, (_, index) => item(index))
 
 /** A cart without events. */
-export const empty: Cart = { count: 0, total: 0, last: "" };
+export const empty: Cart = { count: 0, total: 0, last: "" }
 
 /** The cart after one more item. */
 export const evolve = (cart: Cart, added: Item): Cart => ({
   count: cart.count + 1,
   total: cart.total + added.quantity * added.price,
-  last: added.id,
-});
+  last: added.id
+})
 
 /** Above this total a cart takes no more items; no workload reaches it. */
-export const limit = 1e12;
+export const limit = 1e12
 
 /** The item that the command adds to a cart. */
 export const decide = (cart: Cart, added: Item): Item => {
-  if (cart.total > limit) throw new Error("the cart is full");
-  return added;
-};
+  if (cart.total > limit) throw new Error("the cart is full")
+  return added
+}

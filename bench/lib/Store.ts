@@ -1,33 +1,33 @@
-import type { Cart, Item } from "./Cart.ts";
+import type { Cart, Item } from "./Cart.ts"
 
 /** What a contender offers to the workloads `command`, `replay` and `log`. */
 export interface Store {
   /** Appends the first `each` items to each of these new streams, one stream after another. */
   readonly seed: (
     streams: ReadonlyArray<string>,
-    each: number,
-  ) => Promise<void>;
+    each: number
+  ) => Promise<void>
   /** Loads the cart, decides, appends one event; repeats itself after a conflict. */
-  readonly command: (stream: string, item: Item) => Promise<unknown>;
+  readonly command: (stream: string, item: Item) => Promise<unknown>
   /** The number of events stored. */
-  readonly count: () => Promise<number>;
+  readonly count: () => Promise<number>
   /** Folds the cart from all of its events. */
-  readonly replay: (stream: string) => Promise<Cart>;
+  readonly replay: (stream: string) => Promise<Cart>
   /** Hands the first `total` events of the log to `handle`, in order; gives up when `expired`. */
   readonly consume: (
     total: number,
     handle: Handle,
-    expired: () => boolean,
-  ) => Promise<void>;
+    expired: () => boolean
+  ) => Promise<void>
   /** Closes the store; its file stays. */
-  readonly close: () => Promise<void>;
+  readonly close: () => Promise<void>
 }
 
 /** What a consumer of the log does with an event. */
-export type Handle = (stream: string, item: Item) => void;
+export type Handle = (stream: string, item: Item) => void
 
 /** How a store on disk is opened. */
 export interface File {
-  readonly filename: string;
-  readonly synchronous: "NORMAL" | "FULL";
+  readonly filename: string
+  readonly synchronous: "NORMAL" | "FULL"
 }

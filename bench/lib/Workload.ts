@@ -1,38 +1,38 @@
 /** One measurement, in the unit of its case. */
 export interface Sample {
   /** The rate, the median latency or the size. */
-  readonly value: number;
+  readonly value: number
   /** The 99th percentile of a latency, in milliseconds. */
-  readonly p99?: number;
+  readonly p99?: number
   /** Processor time of an operation, in microseconds; hardly depends on what else the machine does. */
-  readonly cpu?: number;
+  readonly cpu?: number
 }
 
 /** How one measurement is made. */
 export interface Settings {
   /** Make it short. */
-  readonly quick: boolean;
+  readonly quick: boolean
   /** A folder for files; those that stay in it are found again by the next repetition. */
-  readonly folder: string;
+  readonly folder: string
 }
 
 /** Makes one measurement. */
-export type Measure = (settings: Settings) => Promise<Sample>;
+export type Measure = (settings: Settings) => Promise<Sample>
 
 /** The contenders that do the same work; `raw` is the one that the others are divided by. */
 export interface Case {
-  readonly name: string;
-  readonly unit: "opsPerSec" | "ms" | "bytes";
+  readonly name: string
+  readonly unit: "opsPerSec" | "ms" | "bytes"
   /** Repetitions of a run that is not quick. */
-  readonly repetitions: number;
+  readonly repetitions: number
   /** By name, in the order in which they are printed. */
-  readonly contenders: Readonly<Record<string, Measure>>;
+  readonly contenders: Readonly<Record<string, Measure>>
 }
 
 /** Fails the measurement when a contender did not do the work it was timed for. */
 export const check = (holds: boolean, otherwise: string): void => {
-  if (!holds) throw new Error(`check failed: ${otherwise}`);
-};
+  if (!holds) throw new Error(`check failed: ${otherwise}`)
+}
 
 /**
  * The rate of rounds of work that took `ms` together. `prepare` is not timed; the round it gives is, and says how many
@@ -40,29 +40,27 @@ export const check = (holds: boolean, otherwise: string): void => {
  */
 export const rate = async (
   ms: number,
-  prepare: () => Promise<() => Promise<number>>,
+  prepare: () => Promise<() => Promise<number>>
 ): Promise<Sample> => {
-  let spent = 0;
-  let cpu = 0;
-  let done = 0;
+  let spent = 0
+  let cpu = 0
+  let done = 0
   while (spent < ms) {
-    const round = await prepare();
-    const used = process.cpuUsage();
-    const start = performance.now();
-    done += await round();
-    spent += performance.now() - start;
-    const { user, system } = process.cpuUsage(used);
-    cpu += user + system;
+    const round = await prepare()
+    const used = process.cpuUsage()
+    const start = performance.now()
+    done += await round()
+    spent += performance.now() - start
+    const { user, system } = process.cpuUsage(used)
+    cpu += user + system
   }
-  return { value: (done / spent) * 1000, cpu: cpu / done };
-};
+  return { value: (done / spent) * 1000, cpu: cpu / done }
+}
 
 /** The `share` quantile of `values`. */
 export const quantile = (
   values: ReadonlyArray<number>,
-  share: number,
+  share: number
 ): number =>
-  values.toSorted((a, b) =>
-    a - b
-  )[Math.min(values.length - 1, Math.floor(share * values.length))] ??
-    Number.NaN;
+  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(share * values.length))] ??
+    Number.NaN

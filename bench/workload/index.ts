@@ -1,4 +1,4 @@
-import type { Case } from "../lib/Workload.ts";
+import type { Case } from "../lib/Workload.ts"
 
 /** The workloads by name. */
 export const workloads: Readonly<
@@ -7,18 +7,18 @@ export const workloads: Readonly<
   command: () => import("./command.ts"),
   replay: () => import("./replay.ts"),
   log: () => import("./log.ts"),
-  size: () => import("./size.ts"),
-};
+  size: () => import("./size.ts")
+}
 
 /** The cases of a workload. */
 export const casesOf = async (
-  workload: string,
+  workload: string
 ): Promise<ReadonlyArray<Case>> => {
-  const load = workloads[workload];
+  const load = workloads[workload]
   if (load === undefined) {
     throw new Error(
-      `no workload "${workload}": ${Object.keys(workloads).join(", ")}`,
-    );
+      `no workload "${workload}": ${Object.keys(workloads).join(", ")}`
+    )
   }
-  return (await load()).cases;
-};
+  return (await load()).cases
+}
