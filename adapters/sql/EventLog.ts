@@ -138,8 +138,28 @@ export const statements = (dialect: Dialect, store: string) => {
     return [text((value) => p(parameters.push(value))), parameters]
   }
 
+  const insertEvent = `insert into dunnock_events (${columns.join(", ")}) values (${
+    columns.map((_, i) => p(i + 1)).join(", ")
+  })`
+  const insertTag = `insert into dunnock_event_tags (tag, position) values (${p(1)}, ${p(2)})`
+
   return {
     head: ["select max(position) from dunnock_events", []] as Statement,
+    /** The position and time of the newest event. */
+    newest: [
+      "select position, recorded_at from dunnock_events order by position desc limit 1",
+      []
+    ] as Statement,
+    /** The revision of a stream. */
+    revision: (stream: string): Statement => [
+      `select max(revision) from dunnock_events where stream = ${p(1)}`,
+      [stream]
+    ],
+    /** An event, and a row for each of its tags. */
+    insert: (event: StoredEvent): ReadonlyArray<Statement> => [
+      [insertEvent, toRow(event)],
+      ...[...new Set(event.tags)].map((tag): Statement => [insertTag, [tag, event.position]])
+    ],
     find: (id: string): Statement => {
       const position = positionOf(store, id)
       return position === undefined
@@ -205,6 +225,9 @@ export const statements = (dialect: Dialect, store: string) => {
     ]
   }
 }
+
+/** The statements of an event store. */
+export type Statements = ReturnType<typeof statements>
 
 /** The reading half of a driver, given how a statement is run. */
 export const reading = (

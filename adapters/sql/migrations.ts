@@ -8,6 +8,60 @@ import { CannotOpen, EventStoreError, Unavailable } from "../../src/event/EventS
 /** The statements of each migration, in their order, for one database. */
 export type Migrations = ReadonlyArray<readonly [name: string, statements: ReadonlyArray<string>]>
 
+/** What the databases call what the tables are made of. */
+export interface Types {
+  readonly text: string
+  /** An integer of 64 bits. */
+  readonly integer: string
+  /** What goes behind the definition of a table. */
+  readonly table: string
+  /** What goes behind the definition of a table that is nothing but its key. */
+  readonly keyTable: string
+  /** The statements by which the database refuses to change or remove an event. */
+  readonly appendOnly: ReadonlyArray<string>
+  /** An expression that makes a new unique id. */
+  readonly newId: string
+}
+
+/** The tables of an event store. */
+export const schema = ({ appendOnly, integer, keyTable, newId, table, text }: Types): Migrations => [
+  ["events", [
+    `create table dunnock_events (
+      position ${integer} primary key,
+      stream ${text} not null,
+      revision ${integer} not null,
+      id ${text},
+      type ${text} not null,
+      version ${integer} not null,
+      data ${text} not null,
+      metadata ${text},
+      tags ${text},
+      recorded_at ${integer} not null,
+      unique (stream, revision)
+    ) ${table}`,
+    "create unique index dunnock_events_id on dunnock_events (id) where id is not null",
+    `create table dunnock_event_tags (
+      tag ${text} not null,
+      position ${integer} not null,
+      primary key (tag, position)
+    ) ${keyTable}`,
+    ...appendOnly
+  ]],
+  ["store", [
+    `create table dunnock_store (id ${text} not null) ${table}`,
+    `insert into dunnock_store select ${newId}`
+  ]],
+  ["snapshots", [
+    `create table dunnock_snapshots (
+      stream ${text} primary key not null,
+      revision ${integer} not null,
+      position ${integer} not null,
+      fingerprint ${text} not null,
+      state ${text} not null
+    ) ${table}`
+  ]]
+]
+
 const table = "dunnock_migrations"
 
 /**

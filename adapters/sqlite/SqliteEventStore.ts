@@ -14,50 +14,9 @@ import {
 } from "../../src/event/EventStoreDriver.ts"
 import { EventStoreError, OutcomeUnknown, Unavailable } from "../../src/event/EventStoreError.ts"
 import * as EventLog from "../sql/EventLog.ts"
-import { cannotOpen, migrate, type Migrations } from "../sql/migrations.ts"
+import { cannotOpen, migrate, schema } from "../sql/migrations.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import { isBusy, make as toSqlError, ResultCode, resultCode } from "./SqliteError.ts"
-
-const migrations: Migrations = [
-  ["events", [
-    `create table dunnock_events (
-      position integer primary key,
-      stream text not null,
-      revision integer not null,
-      id text,
-      type text not null,
-      version integer not null,
-      data text not null,
-      metadata text,
-      tags text,
-      recorded_at integer not null,
-      unique (stream, revision)
-    ) strict`,
-    "create unique index dunnock_events_id on dunnock_events (id) where id is not null",
-    `create table dunnock_event_tags (
-      tag text not null,
-      position integer not null,
-      primary key (tag, position)
-    ) strict, without rowid`,
-    ...["update", "delete"].map((change) =>
-      `create trigger dunnock_events_no_${change} before ${change} on dunnock_events
-      begin select raise(abort, 'dunnock_events is append-only'); end`
-    )
-  ]],
-  ["store", [
-    "create table dunnock_store (id text not null) strict",
-    "insert into dunnock_store select lower(hex(randomblob(16)))"
-  ]],
-  ["snapshots", [
-    `create table dunnock_snapshots (
-      stream text primary key not null,
-      revision integer not null,
-      position integer not null,
-      fingerprint text not null,
-      state text not null
-    ) strict`
-  ]]
-]
 
 const dialect: EventLog.Dialect = {
   parameter: () => "?",
@@ -67,10 +26,17 @@ const dialect: EventLog.Dialect = {
     `insert or replace into ${table} (${columns.join(", ")}) values (${columns.map(() => "?").join(", ")})`
 }
 
-const insertEvent = `insert into dunnock_events (${EventLog.columns.join(", ")}) values (${
-  EventLog.columns.map(() => "?").join(", ")
-})`
-const insertTag = "insert or ignore into dunnock_event_tags (tag, position) values (?, ?)"
+const migrations = schema({
+  text: "text",
+  integer: "integer",
+  table: "strict",
+  keyTable: "strict, without rowid",
+  appendOnly: ["update", "delete"].map((change) =>
+    `create trigger dunnock_events_no_${change} before ${change} on dunnock_events
+    begin select raise(abort, 'dunnock_events is append-only'); end`
+  ),
+  newId: "lower(hex(randomblob(16)))"
+})
 
 /** Opens, and if need be creates, an event store in a file. */
 export const make = (
@@ -92,7 +58,7 @@ export const make = (
     const run = ([sql, parameters]: EventLog.Statement) => failing(connection.executeValues(sql, parameters))
     const store = (yield* run(["select id from dunnock_store", []]))[0]![0] as string
     const sql = EventLog.statements(dialect, store)
-    const heads = makeHeads(connection)
+    const heads = makeHeads(connection, sql)
 
     const append = (appends: ReadonlyArray<Append>, now: number): ReadonlyArray<Outcome> => {
       const { values } = connection
@@ -116,8 +82,7 @@ export const make = (
         now
       })
       for (const event of events) {
-        connection.run(insertEvent, EventLog.toRow(event))
-        for (const tag of event.tags) connection.run(insertTag, [tag, event.position])
+        for (const insert of sql.insert(event)) connection.run(...insert)
         heads.add(event)
       }
       return outcomes
@@ -166,7 +131,7 @@ const isSingle = ({ condition, streams: [first, ...others] }: Append): boolean =
  * The newest event of the log and the revisions of the streams lately written, kept in memory for as long as no other
  * connection has written to the file.
  */
-const makeHeads = ({ values }: SqliteClient.SqliteConnection) => {
+const makeHeads = ({ values }: SqliteClient.SqliteConnection, sql: EventLog.Statements) => {
   const capacity = 10_000
   let revisions = new Map<string, number>()
   /** Those of the streams that were written before the map above was last full. */
@@ -185,13 +150,13 @@ const makeHeads = ({ values }: SqliteClient.SqliteConnection) => {
       if (version !== dataVersion) forget()
       dataVersion = version
       if (log !== undefined) return log
-      const [row] = values("select position, recorded_at from dunnock_events order by position desc limit 1")
+      const [row] = values(...sql.newest)
       return log = { position: (row?.[0] as number) ?? 0, recordedAt: (row?.[1] as number) ?? 0 }
     },
     revision: (stream: string) => {
       const known = revisions.get(stream) ?? older.get(stream)
       if (known !== undefined) return known
-      const [row] = values("select max(revision) from dunnock_events where stream = ?", [stream])
+      const [row] = values(...sql.revision(stream))
       return (row![0] as number | null) ?? 0
     },
     add: (event: StoredEvent) => {
