@@ -208,7 +208,7 @@ const makeTransactions = (db: DatabaseSync) => {
   const begin = db.prepare("BEGIN IMMEDIATE")
   const commit = db.prepare("COMMIT")
   const rollback = db.prepare("ROLLBACK")
-  const control = (statement: StatementSync, operation: "begin" | "commit" | "rollback"): void => {
+  const control = (statement: StatementSync, operation: "begin" | "commit"): void => {
     try {
       statement.run()
     } catch (cause) {
@@ -229,9 +229,15 @@ const makeTransactions = (db: DatabaseSync) => {
       assertOpen()
       control(commit, "commit")
       return value
+    } catch (error) {
+      try {
+        if (db.isTransaction) rollback.run()
+      } catch {
+        // What went wrong first says more; what was not committed is gone at the latest when the file is closed.
+      }
+      throw error
     } finally {
       running = false
-      if (db.isTransaction) control(rollback, "rollback")
     }
   }
   return { assertOpen, transact }

@@ -62,7 +62,7 @@ export const isBusy = (error: unknown): boolean => {
   return code !== undefined && (code & 0xff) === ResultCode.busy && code !== ResultCode.busySnapshot
 }
 
-type Operation = "open" | "prepare" | "execute" | "begin" | "commit" | "rollback"
+type Operation = "open" | "prepare" | "execute" | "begin" | "commit"
 
 /** What a runtime says of a database that was closed, or of a statement of one. */
 const closed = /^database is not open|^statement has been finalized/
