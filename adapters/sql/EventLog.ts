@@ -156,10 +156,11 @@ export const statements = (dialect: Dialect, store: string) => {
       [stream]
     ],
     /** An event, and a row for each of its tags. */
-    insert: (event: StoredEvent): ReadonlyArray<Statement> => [
-      [insertEvent, toRow(event)],
-      ...[...new Set(event.tags)].map((tag): Statement => [insertTag, [tag, event.position]])
-    ],
+    insert: (event: StoredEvent): ReadonlyArray<Statement> => {
+      const row: Statement = [insertEvent, toRow(event)]
+      if (event.tags.length === 0) return [row]
+      return [row, ...[...new Set(event.tags)].map((tag): Statement => [insertTag, [tag, event.position]])]
+    },
     find: (id: string): Statement => {
       const position = positionOf(store, id)
       return position === undefined
@@ -229,13 +230,11 @@ export const statements = (dialect: Dialect, store: string) => {
 /** The statements of an event store. */
 export type Statements = ReturnType<typeof statements>
 
-/** The reading half of a driver, given how a statement is run. */
+/** The reading half of a driver, given its statements and how one is run. */
 export const reading = (
-  dialect: Dialect,
-  store: string,
+  sql: Statements,
   run: (statement: Statement) => Effect.Effect<Rows, EventStoreError>
 ): Pick<EventStoreDriver, "readStream" | "readLog" | "find" | "head" | "readSnapshot" | "writeSnapshot"> => {
-  const sql = statements(dialect, store)
   const head = Effect.map(run(sql.head), ([row]) => (row![0] as number | null) ?? 0)
   return {
     head,

@@ -116,7 +116,7 @@ export const make = (
             () => Effect.sync(heads.forget)
           )).pipe(failing),
       changed: Effect.sleep("25 millis"),
-      ...EventLog.reading(dialect, store, run)
+      ...EventLog.reading(sql, run)
     }
   })
 

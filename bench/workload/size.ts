@@ -7,8 +7,8 @@ import { type Case, check, type Measure, quantile } from "../lib/Workload.ts"
 
 const path = (file: string): string => fileURLToPath(new URL(`../program/${file}`, import.meta.url))
 
-/** The worker as it would be deployed. */
-const bundle = async (program: string): Promise<Uint8Array> => {
+/** The worker of a program as it would be deployed. */
+export const bundle = async (program: string): Promise<Uint8Array> => {
   const { outputFiles } = await build({
     entryPoints: [path(program)],
     bundle: true,

@@ -140,10 +140,10 @@ export const layerClient = <Name extends string, State, E, C extends Command>(
     self.service,
     Effect.gen(function* () {
       const { name } = self
-      const { requests } = group(self)
-      const send: any = yield* RpcClient.make(group(self), { flatten: true })
+      const rpcs = group(self)
+      const send: any = yield* RpcClient.make(rpcs, { flatten: true })
       const makers = new Map(self.commands.map(({ _tag }) => {
-        const rpc = requests.get(`${name}.${_tag}`) as Rpc.Any as Rpc.AnyWithProps
+        const rpc = rpcs.requests.get(`${name}.${_tag}`) as Rpc.Any as Rpc.AnyWithProps
         return [_tag as string, SchemaParser.makeEffect(rpc.payloadSchema)]
       }))
       const execute: Handler<Name>["execute"] = (id, command, payload, options = {}) =>

@@ -28,6 +28,16 @@ const append = ({ appends, fibers, filename, name, synchronous }: Extract<Job, {
     yield* Effect.forEach(Array.from({ length: fibers }, (_, f) => f), fiber, { concurrency: "unbounded" })
   })
 
+/** An event without an id, so that it goes the way of a single insert. */
+const created = (by: string) => ({
+  id: undefined,
+  type: "Created",
+  version: 1,
+  data: JSON.stringify({ by }),
+  metadata: "{}",
+  tags: []
+})
+
 /** Creates each of the streams, if nobody else has. */
 const create = ({ filename, name, stride, streams }: Extract<Job, { kind: "create" }>) =>
   Effect.gen(function* () {
@@ -40,15 +50,7 @@ const create = ({ filename, name, stride, streams }: Extract<Job, { kind: "creat
           streams: [{
             stream: `s-${i}`,
             expected: "none",
-            events: [{
-              // without an id, so that it goes the way of a single insert
-              id: undefined,
-              type: "Created",
-              version: 1,
-              data: JSON.stringify({ by: name }),
-              metadata: "{}",
-              tags: []
-            }]
+            events: [created(name)]
           }],
           condition: undefined
         })
@@ -70,15 +72,8 @@ const single = ({ appends, filename, name }: Extract<Job, { kind: "single" }>) =
   Effect.gen(function* () {
     const store = yield* openStore({ filename, synchronous: "NORMAL", busyTimeout: "20 seconds" })
     for (let n = 0; n < appends; n++) {
-      const event = {
-        id: undefined,
-        type: "Created",
-        version: 1,
-        data: JSON.stringify({ by: name }),
-        metadata: "{}",
-        tags: []
-      }
-      yield* store.commit({ streams: [{ stream: name, expected: n, events: [event] }], condition: undefined })
+      const streams = [{ stream: name, expected: n, events: [created(name)] }]
+      yield* store.commit({ streams, condition: undefined })
     }
   })
 
