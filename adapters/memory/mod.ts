@@ -88,7 +88,7 @@ export const make: Effect.Effect<EventStoreDriver> = Effect.sync(() => {
       }),
     find: (id) => Effect.sync(() => find(id)),
     head: Effect.sync(() => log.length),
-    changed: Effect.never,
+    changed: () => Effect.never,
     readSnapshot: (stream) => Effect.sync(() => snapshots.get(stream)),
     writeSnapshot: (stream, snapshot) => Effect.sync(() => void snapshots.set(stream, snapshot))
   }

@@ -38,6 +38,9 @@ const migrations = schema({
   newId: "lower(hex(randomblob(16)))"
 })
 
+/** There are no signals between processes. */
+const polling = Effect.sleep("25 millis")
+
 /** Opens, and if need be creates, an event store in a file. */
 export const make = (
   options: SqliteClient.Options
@@ -115,7 +118,7 @@ export const make = (
             connection.transaction(() => append(appends, now)),
             () => Effect.sync(heads.forget)
           )).pipe(failing),
-      changed: Effect.sleep("25 millis"),
+      changed: () => polling,
       ...EventLog.reading(sql, run)
     }
   })

@@ -36,6 +36,7 @@ import type {
   Appended,
   EventStoreDriver,
   Expected,
+  Inline,
   NewEvent,
   Query,
   Receipt
@@ -113,6 +114,13 @@ export interface EventStore {
   ) => Stream.Stream<Event.Recorded<E>, EventStoreError>
   /** The position of the newest event, 0 when there is none. */
   readonly head: Effect.Effect<number, EventStoreError>
+  /** From now on, until the scope closes, every append writes what this makes of its events in its transaction. */
+  readonly addInline: (inline: Inline) => Effect.Effect<void, never, Scope.Scope>
+  /**
+   * Called before reading: the effect ends when something may have been appended since the call, by this process or
+   * another.
+   */
+  readonly changed: () => Effect.Effect<void>
 }
 
 /** The event store of a program. Adapters provide it: `Memory.layer`, `Sqlite.layer` … */
@@ -134,76 +142,116 @@ export const layer = <E, R>(
 
 /** The typed half of a store, over a driver. When the scope closes, appends under way are finished first. */
 export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never, Scope.Scope> =>
-  Effect.map(GroupCommit.make(driver), (group): EventStore => {
-    const commit = (append: Append) => {
-      const problem = Input.problemOf(append)
-      return problem === undefined ? group.commit(append) : Effect.fail(problem)
-    }
-    return {
-      driver,
-      commit,
-      head: driver.head,
-      append: (set, writes, { condition } = {}) =>
-        Effect.withFiber((fiber) => {
-          const metadata = Metadata.toText(fiber.context)
-          if (Result.isFailure(metadata)) return Effect.fail(Input.error("metadata", metadata.failure))
-          const streams = encodeWrites(set, writes, metadata.success)
-          if (Result.isFailure(streams)) return Effect.fail(streams.failure)
-          const committed = commit({
-            streams: streams.success,
-            condition: condition && {
-              queries: Array.isArray(condition.query) ? condition.query : [condition.query as Query],
-              after: condition.after
-            }
-          })
-          return Effect.map(committed, ({ receipts }) => receipts)
+  Effect.suspend(() => {
+    let inlines: ReadonlyArray<Inline> = []
+    const append: EventStoreDriver["append"] = (appends) =>
+      driver.append(appends, inlines.length === 0 ? undefined : together(inlines))
+    const addInline = (inline: Inline) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          inlines = [...inlines, inline]
         }),
-      read: (set, stream, options = {}) => {
-        const problem = Input.problemOfName("stream", stream) ?? Input.problemOfNumbers(options)
-        if (problem !== undefined) return Stream.fail(problem)
-        return Pages.stream(driver, set, Pages.ofStream(driver, stream, false, options), Pages.start(options))
-      },
-      log: (set, { limit = Infinity, ...options } = {}) => {
-        const { after = 0 } = options
-        const problem = Input.problemOfNumbers({ after, limit }) ?? Input.problemOfQuery("", options)
-        if (problem !== undefined) return Stream.fail(problem)
-        const queries = [query(set, options)]
-        const read =
-          (end: number): Pages.Reader<{ readonly after: number; readonly left: number }> =>
-          ({ after, left }, size) =>
-            left <= 0 ? Effect.succeed([[], undefined]) : Effect.map(
-              driver.readLog({ after, limit: Math.min(left, size), queries }),
-              ({ events, upTo }) => {
-                const page = upTo <= end ? events : events.filter(({ position }) => position <= end)
-                return [
-                  page,
-                  upTo > after && upTo < end ? { after: upTo, left: left - page.length } : undefined
-                ]
-              }
-            )
-        return Stream.unwrap(
-          Effect.map(driver.head, (end) => Pages.stream(driver, set, read(end), { after, left: limit }))
-        )
-      },
-      subscribe: (set, options = {}) => {
-        const { after = 0 } = options
-        const problem = Input.problemOfNumbers({ after }) ?? Input.problemOfQuery("", options)
-        if (problem !== undefined) return Stream.fail(problem)
-        const queries = [query(set, options)]
-        const read: Pages.Reader<number> = (after, size) =>
-          Effect.suspend(() => {
-            // Asked for before reading, so that a commit in between is not missed.
-            const committed = group.committed()
-            return Effect.flatMap(driver.readLog({ after, limit: size, queries }), ({ events, upTo }) =>
-              Effect.as(
-                upTo > after ? Effect.void : Effect.raceFirst(committed, driver.changed),
-                [events, upTo] as const
-              ))
+        () =>
+          Effect.sync(() => {
+            inlines = inlines.filter((other) => other !== inline)
           })
-        return Pages.stream(driver, set, read, after)
-      }
-    }
+      )
+    return Effect.map(GroupCommit.make({ ...driver, append }), (group) => typed(driver, group, addInline))
   })
+
+/** Several inline projections as one. */
+const together = (inlines: ReadonlyArray<Inline>): Inline => ({
+  read: (events) => inlines.flatMap(({ read }) => read(events)),
+  write: (events, documents, before) => {
+    let from = 0
+    return inlines.flatMap(({ read, write }) => {
+      const count = read(events).length
+      return write(events, documents.slice(from, from += count), before)
+    })
+  }
+})
+
+const typed = (
+  driver: EventStoreDriver,
+  group: GroupCommit.GroupCommit,
+  addInline: EventStore["addInline"]
+): EventStore => {
+  const commit = (append: Append) => {
+    const problem = Input.problemOf(append)
+    return problem === undefined ? group.commit(append) : Effect.fail(problem)
+  }
+  const changed = () => {
+    const committed = group.committed()
+    const elsewhere = driver.changed()
+    return Effect.raceFirst(committed, elsewhere)
+  }
+  return {
+    driver,
+    commit,
+    addInline,
+    changed,
+    head: driver.head,
+    append: (set, writes, { condition } = {}) =>
+      Effect.withFiber((fiber) => {
+        const metadata = Metadata.toText(fiber.context)
+        if (Result.isFailure(metadata)) return Effect.fail(Input.error("metadata", metadata.failure))
+        const streams = encodeWrites(set, writes, metadata.success)
+        if (Result.isFailure(streams)) return Effect.fail(streams.failure)
+        const committed = commit({
+          streams: streams.success,
+          condition: condition && {
+            queries: Array.isArray(condition.query) ? condition.query : [condition.query as Query],
+            after: condition.after
+          }
+        })
+        return Effect.map(committed, ({ receipts }) => receipts)
+      }),
+    read: (set, stream, options = {}) => {
+      const problem = Input.problemOfName("stream", stream) ?? Input.problemOfNumbers(options)
+      if (problem !== undefined) return Stream.fail(problem)
+      return Pages.stream(driver, set, Pages.ofStream(driver, stream, false, options), Pages.start(options))
+    },
+    log: (set, { limit = Infinity, ...options } = {}) => {
+      const { after = 0 } = options
+      const problem = Input.problemOfNumbers({ after, limit }) ?? Input.problemOfQuery("", options)
+      if (problem !== undefined) return Stream.fail(problem)
+      const queries = [query(set, options)]
+      const read =
+        (end: number): Pages.Reader<{ readonly after: number; readonly left: number }> =>
+        ({ after, left }, size) =>
+          left <= 0 ? Effect.succeed([[], undefined]) : Effect.map(
+            driver.readLog({ after, limit: Math.min(left, size), queries }),
+            ({ events, upTo }) => {
+              const page = upTo <= end ? events : events.filter(({ position }) => position <= end)
+              return [
+                page,
+                upTo > after && upTo < end ? { after: upTo, left: left - page.length } : undefined
+              ]
+            }
+          )
+      return Stream.unwrap(
+        Effect.map(driver.head, (end) => Pages.stream(driver, set, read(end), { after, left: limit }))
+      )
+    },
+    subscribe: (set, options = {}) => {
+      const { after = 0 } = options
+      const problem = Input.problemOfNumbers({ after }) ?? Input.problemOfQuery("", options)
+      if (problem !== undefined) return Stream.fail(problem)
+      const queries = [query(set, options)]
+      const read: Pages.Reader<number> = (after, size) =>
+        Effect.suspend(() => {
+          // Asked for before reading, so that a commit in between is not missed.
+          const appended = changed()
+          return Effect.flatMap(driver.readLog({ after, limit: size, queries }), ({ events, upTo }) =>
+            Effect.as(
+              upTo > after ? Effect.void : appended,
+              [events, upTo] as const
+            ))
+        })
+      return Pages.stream(driver, set, read, after)
+    }
+  }
+}
 
 const encodeWrites = <E>(
   set: Event.Set<E>,

@@ -9,6 +9,7 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type { Collection, StoredDocument, Write } from "../repository/DocumentStore.ts"
 import {
   ConditionFailed,
   Conflict,
@@ -112,6 +113,23 @@ export interface Snapshot {
   readonly state: string
 }
 
+/** Documents that are written in the transaction of an append: what an inline projection makes of its events. */
+export interface Inline {
+  /** What is to be read, in the transaction, before writing. */
+  readonly read: (
+    events: ReadonlyArray<StoredEvent>
+  ) => ReadonlyArray<{ readonly collection: Collection; readonly ids: ReadonlyArray<string> }>
+  /**
+   * What is to be written, given what was read, in the same order, and the position of the newest event before these.
+   * May throw an `EventStoreError`; nothing is written then, and the append fails with it.
+   */
+  readonly write: (
+    events: ReadonlyArray<StoredEvent>,
+    documents: ReadonlyArray<ReadonlyArray<StoredDocument | undefined>>,
+    before: number
+  ) => ReadonlyArray<Write>
+}
+
 /** What a store does with encoded events. Effects may be interrupted; an append that was begun is then left to finish. */
 export interface EventStoreDriver {
   /** Names the store in errors: its kind and where it is. */
@@ -127,8 +145,14 @@ export interface EventStoreDriver {
    * Commits appends in one transaction, in their order, each keeping its own outcome: one that is refused leaves the
    * others alone and is not seen by them. {@link plan} decides the outcomes. When the effect fails nothing was written,
    * except for the reason `OutcomeUnknown`.
+   *
+   * With `inline`, what it makes of the events to be inserted, if there are any, is written in the same transaction, in
+   * the document store whose `log` is this `store`; its writes expect what has just been read.
    */
-  readonly append: (appends: ReadonlyArray<Append>) => Effect.Effect<ReadonlyArray<Outcome>, EventStoreError>
+  readonly append: (
+    appends: ReadonlyArray<Append>,
+    inline?: Inline
+  ) => Effect.Effect<ReadonlyArray<Outcome>, EventStoreError>
   /**
    * A part of a stream in the given direction, starting at revision `from` itself, which may be Infinity backwards: the
    * last. Fewer than `limit` events mean that there are no more. When `bare` is asked for, ids, tags and
@@ -152,10 +176,10 @@ export interface EventStoreDriver {
   /** The position of the newest event, 0 when there is none. */
   readonly head: Effect.Effect<number, EventStoreError>
   /**
-   * Ends when another process may have appended: on its signal, or after a while. Never, where there is none. The
-   * appends of this process need no signal.
+   * Called before reading: the effect ends when another process may have appended since the call, on its signal or after
+   * a while. Never, where there is no other. The appends of this process need no signal.
    */
-  readonly changed: Effect.Effect<void>
+  readonly changed: () => Effect.Effect<void>
   /** The newest snapshot of a stream. */
   readonly readSnapshot: (stream: string) => Effect.Effect<Snapshot | undefined, EventStoreError>
   /** Replaces the snapshot of a stream. */

@@ -167,7 +167,7 @@ const OutcomeUnknownBase: ErrorClass<OutcomeUnknown, "OutcomeUnknown", {
  */
 export class OutcomeUnknown extends OutcomeUnknownBase {
   override get message(): string {
-    return `${this.store} may or may not have written the events: ${this.problem}`
+    return `${this.store} may or may not have written it: ${this.problem}`
   }
 }
 
@@ -191,6 +191,21 @@ export class CannotOpen extends CannotOpenBase {
   }
 }
 
+const InlineFailedBase: ErrorClass<InlineFailed, "InlineFailed", {
+  readonly projection: Schema.String
+  readonly problem: Schema.String
+}> = Schema.TaggedError<InlineFailed>()("InlineFailed", {
+  projection: Schema.String,
+  problem: Schema.String
+})
+
+/** A projection that is made in the transaction of the append cannot take its events in. Nothing was written. */
+export class InlineFailed extends InlineFailedBase {
+  override get message(): string {
+    return `the inline projection "${this.projection}" failed: ${this.problem}`
+  }
+}
+
 /** Every reason for which an event store fails. */
 export type Reason =
   | Conflict
@@ -201,6 +216,7 @@ export type Reason =
   | Unavailable
   | OutcomeUnknown
   | CannotOpen
+  | InlineFailed
 
 const Reason: Schema.Union<
   readonly [
@@ -211,7 +227,8 @@ const Reason: Schema.Union<
     typeof InvalidInput,
     typeof Unavailable,
     typeof OutcomeUnknown,
-    typeof CannotOpen
+    typeof CannotOpen,
+    typeof InlineFailed
   ]
 > = Schema.Union([
   Conflict,
@@ -221,7 +238,8 @@ const Reason: Schema.Union<
   InvalidInput,
   Unavailable,
   OutcomeUnknown,
-  CannotOpen
+  CannotOpen,
+  InlineFailed
 ])
 
 const EventStoreErrorBase: ErrorClass<
