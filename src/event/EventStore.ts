@@ -48,7 +48,7 @@ import * as Metadata from "./Metadata.ts"
 import * as Pages from "./Pages.ts"
 
 export type { Expected, Query, Receipt } from "./EventStoreDriver.ts"
-export type { ReadOptions } from "./Pages.ts"
+export type { ReadOptions } from "./Input.ts"
 
 /** Events to append to one stream. */
 export interface Write<out E> {
@@ -100,7 +100,7 @@ export interface EventStore {
   readonly read: <E>(
     events: Event.Set<E>,
     stream: string,
-    options?: Pages.ReadOptions
+    options?: Input.ReadOptions
   ) => Stream.Stream<Event.Recorded<E>, EventStoreError>
   /** The events of these types in the log, up to its present end, page by page in constant memory. */
   readonly log: <E>(

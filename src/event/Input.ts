@@ -1,7 +1,20 @@
 // Bad input, named by what and where. Not public.
 import type { Append, Query } from "./EventStoreDriver.ts"
 import { EventStoreError, InvalidInput } from "./EventStoreError.ts"
-import type { ReadOptions } from "./Pages.ts"
+
+/** Where and how to read a stream. */
+export interface ReadOptions {
+  /** `"forwards"` (the default) from the first event, or `"backwards"` from the last. */
+  readonly direction?: "forwards" | "backwards"
+  /** The revision to begin with, itself included. */
+  readonly from?: number
+  /** At most so many events. */
+  readonly limit?: number
+  /** The stream as it was at this revision: later events are left out. */
+  readonly atRevision?: number
+  /** The stream as it was at this time, a Date or milliseconds since 1970 UTC: later events are left out. */
+  readonly atTime?: Date | number
+}
 
 /** The longest name of a stream, an event id or a tag, in characters. */
 export const maxNameLength = 255

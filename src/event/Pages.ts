@@ -5,6 +5,7 @@ import * as Stream from "effect/Stream"
 import * as Event from "./Event.ts"
 import { type EventStoreDriver, givenId, type StoredEvent } from "./EventStoreDriver.ts"
 import { EventStoreError, Undecodable } from "./EventStoreError.ts"
+import type { ReadOptions } from "./Input.ts"
 import * as Metadata from "./Metadata.ts"
 
 /** How many events a page has: few at first, then more, but not so many that their data take much memory. */
@@ -17,20 +18,6 @@ const nextSize = (size: number, events: ReadonlyArray<StoredEvent>): number => {
   const length = events.reduce((sum, { data }) => sum + data.length, 0)
   const fitting = Math.floor(largestPage * events.length / Math.max(length, 1))
   return Math.max(1, Math.min(size * 4, largestSize, events.length === 0 ? largestSize : fitting))
-}
-
-/** Where and how to read a stream. */
-export interface ReadOptions {
-  /** `"forwards"` (the default) from the first event, or `"backwards"` from the last. */
-  readonly direction?: "forwards" | "backwards"
-  /** The revision to begin with, itself included. */
-  readonly from?: number
-  /** At most so many events. */
-  readonly limit?: number
-  /** The stream as it was at this revision: later events are left out. */
-  readonly atRevision?: number
-  /** The stream as it was at this time, a Date or milliseconds since 1970 UTC: later events are left out. */
-  readonly atTime?: Date | number
 }
 
 /** A page of events, and where the next one begins if there is one. */

@@ -4,15 +4,9 @@
  * @module
  */
 import * as Schema from "effect/Schema"
-import {
-  CannotOpen,
-  type ErrorClass,
-  InvalidInput,
-  OutcomeUnknown,
-  Unavailable
-} from "../event/EventStoreError.ts"
+import { CannotOpen, type ErrorClass, InvalidInput, OutcomeUnknown, Unavailable } from "../store/Reason.ts"
 
-export { CannotOpen, InvalidInput, OutcomeUnknown, Unavailable } from "../event/EventStoreError.ts"
+export { CannotOpen, InvalidInput, OutcomeUnknown, Unavailable } from "../store/Reason.ts"
 
 const VersionConflictBase: ErrorClass<VersionConflict, "VersionConflict", {
   readonly collection: Schema.String

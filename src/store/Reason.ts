@@ -1,0 +1,82 @@
+// What can go wrong with every store, whatever it keeps. Public as part of the errors of each.
+import type * as Cause from "effect/Cause"
+import * as Schema from "effect/Schema"
+
+/** The class type of a tagged error that has a schema, written out so that no declaration is inferred. */
+export type ErrorClass<Self, Tag extends string, Fields extends Schema.Struct.Fields> = Schema.Class<
+  Self,
+  Schema.TaggedStruct<Tag, Fields>,
+  Cause.YieldableError
+>
+
+const InvalidInputBase: ErrorClass<InvalidInput, "InvalidInput", {
+  readonly at: Schema.String
+  readonly problem: Schema.String
+}> = Schema.TaggedError<InvalidInput>()("InvalidInput", {
+  at: Schema.String,
+  problem: Schema.String
+})
+
+/** The call itself is wrong: `at` names the offending part, `problem` says why. Nothing was read or written. */
+export class InvalidInput extends InvalidInputBase {
+  override get message(): string {
+    return `${this.at}: ${this.problem}`
+  }
+}
+
+const UnavailableBase: ErrorClass<Unavailable, "Unavailable", {
+  readonly store: Schema.String
+  readonly problem: Schema.String
+  readonly cause: Schema.optionalKey<Schema.Defect>
+}> = Schema.TaggedError<Unavailable>()("Unavailable", {
+  store: Schema.String,
+  problem: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+})
+
+/** The store could not do it now (locked, disconnected, disk full); nothing was written. Try again later. */
+export class Unavailable extends UnavailableBase {
+  override get message(): string {
+    return `${this.store} is unavailable: ${this.problem}`
+  }
+}
+
+const OutcomeUnknownBase: ErrorClass<OutcomeUnknown, "OutcomeUnknown", {
+  readonly store: Schema.String
+  readonly problem: Schema.String
+  readonly cause: Schema.optionalKey<Schema.Defect>
+}> = Schema.TaggedError<OutcomeUnknown>()("OutcomeUnknown", {
+  store: Schema.String,
+  problem: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+})
+
+/**
+ * The connection broke while the append was being committed: it may or may not have been written, whole in either case.
+ * Append the same events with the same ids again: a repeat gives the first result and never a second copy.
+ */
+export class OutcomeUnknown extends OutcomeUnknownBase {
+  override get message(): string {
+    return `${this.store} may or may not have written it: ${this.problem}`
+  }
+}
+
+const CannotOpenBase: ErrorClass<CannotOpen, "CannotOpen", {
+  readonly store: Schema.String
+  readonly problem: Schema.String
+  readonly cause: Schema.optionalKey<Schema.Defect>
+}> = Schema.TaggedError<CannotOpen>()("CannotOpen", {
+  store: Schema.String,
+  problem: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+})
+
+/**
+ * The store cannot be opened, or used any longer, as it is: not a database, damaged, no permission, a schema newer than
+ * this program.
+ */
+export class CannotOpen extends CannotOpenBase {
+  override get message(): string {
+    return `${this.store}: ${this.problem}`
+  }
+}
