@@ -35,7 +35,7 @@ const over = (change: (driver: Driver) => Driver) => {
 
 describe("the contract", () => {
   test("passes a driver that is not broken, with every case", async () => {
-    const shared = (driver: Driver): Driver => ({ ...driver, changed: Effect.sleep("2 millis") })
+    const shared = (driver: Driver): Driver => ({ ...driver, changed: () => Effect.sleep("2 millis") })
     expect(await failing(topics, () => over(shared), "4 seconds")).toEqual([])
   })
 
