@@ -223,7 +223,8 @@ export interface LayerOptions {
 /** Defines an aggregate. The name begins its streams' names, so it must not be empty nor hold a `-`. */
 export const make = <
   const Name extends string,
-  State,
+  // const, so that what `evolve` returns keeps its literals: `{ ...state, status: "paid" }` is not of a mere string.
+  const State,
   const D extends Event.Definitions,
   const Commands extends ReadonlyArray<Command>
 >(
