@@ -12,6 +12,10 @@ export * as Aggregate from "./src/command/Aggregate.ts"
 export * as AggregateError from "./src/command/AggregateError.ts"
 /** The commands of an aggregate served and called over Effect's rpc. */
 export * as AggregateRpc from "./src/command/AggregateRpc.ts"
+/** The port under repositories, subscriptions and projections. */
+export * as DocumentStore from "./src/repository/DocumentStore.ts"
+/** What can go wrong with documents. */
+export * as DocumentStoreError from "./src/repository/DocumentStoreError.ts"
 /** Facts with a name, a schema, a version and tags. */
 export * as Event from "./src/event/Event.ts"
 /** The append-only log of events. */

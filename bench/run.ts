@@ -8,7 +8,8 @@ import { parseArgs } from "node:util"
 import { measure, type Outcome } from "./lib/Child.ts"
 import * as Peers from "./lib/Peers.ts"
 import * as Report from "./lib/Report.ts"
-import type { Case, Settings } from "./lib/Workload.ts"
+import * as Servers from "./lib/Servers.ts"
+import type { Case, Server, Settings } from "./lib/Workload.ts"
 import { casesOf, workloads } from "./workload/index.ts"
 
 const usage = `usage: bun bench/run.ts <workload> [--quick] [--json] [--only <case>]
@@ -71,15 +72,41 @@ if (cases.length === 0) {
 }
 
 Peers.install()
-const folder = mkdtempSync(
-  `${process.env["BENCH_DATA"] ?? tmpdir()}/dunnock-bench-`
-)
+const data = process.env["BENCH_DATA"] ?? tmpdir()
+process.env["TMPDIR"] = data // where servers that are started keep theirs
+const folder = mkdtempSync(`${data}/dunnock-bench-`)
+const started = new Map<Server, Servers.Started>()
+
+const finish = async (code: number): Promise<never> => {
+  for (const server of started.values()) if ("stop" in server) await server.stop()
+  rmSync(folder, { recursive: true, force: true })
+  process.exit(code)
+}
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void finish(130))
+
+/** Why the case cannot run here; its server is started when it is needed first. */
+const missing = async ({ server }: Case): Promise<string | undefined> => {
+  if (server === undefined) return undefined
+  const found = started.get(server) ?? await Servers.start(server)
+  started.set(server, found)
+  return "missing" in found ? found.missing : undefined
+}
+
+const addresses = (): Settings["servers"] =>
+  Object.fromEntries(started.entries().flatMap(([name, server]) => "url" in server ? [[name, server.url]] : []))
+
 let failed = false
 try {
   for (const subject of cases) {
+    const reason = await missing(subject)
+    if (reason !== undefined) {
+      console.log((values.json ? Report.jsonLeftOut : Report.leftOut)(workload, subject, reason))
+      continue
+    }
     const results = await run(workload, subject, {
       quick: values.quick,
-      folder
+      folder,
+      servers: addresses()
     })
     const lines = values.json
       ? results.map((result) => Report.json(workload, subject, result))
@@ -88,7 +115,8 @@ try {
     // Peers have known failures, which the table shows; ours and raw's must not pass unnoticed.
     failed ||= results.some((result) => "error" in result && !result.contender.startsWith("@"))
   }
-} finally {
-  rmSync(folder, { recursive: true, force: true })
+} catch (error) {
+  failed = true
+  console.error(error)
 }
-process.exit(failed ? 1 : 0)
+await finish(failed ? 1 : 0)

@@ -3,6 +3,7 @@
 import * as Effect from "effect/Effect"
 import {
   type EventStoreDriver,
+  type LogPage,
   positionOf,
   type Query,
   type Snapshot,
@@ -18,6 +19,8 @@ export interface Dialect {
   readonly inList: (expression: string, parameter: string) => string
   /** The list as it is passed. */
   readonly list: (values: ReadonlyArray<string>) => unknown
+  /** An integer, as it is selected to come as a number. */
+  readonly number: (expression: string) => string
   /** Insert a row or replace the one with the same key. */
   readonly upsert: (table: string, key: string, columns: ReadonlyArray<string>) => string
 }
@@ -72,9 +75,12 @@ export const toEvent = (row: ReadonlyArray<unknown>): StoredEvent => ({
   recordedAt: row[9] as number
 })
 
-const select = `select ${columns.join(", ")} from dunnock_events`
+const bareColumns = ["position", "revision", "type", "version", "data", "recorded_at"]
 
-const selectBare = "select position, revision, type, version, data, recorded_at from dunnock_events"
+const integers: ReadonlySet<string> = new Set(["position", "revision", "version", "recorded_at"])
+
+/** Whether a column of an event holds integers; the others hold text. */
+export const isInteger = (column: string): boolean => integers.has(column)
 
 /** The event of a row of a stream that was read bare. */
 const toBareEvent = (stream: string) => (row: ReadonlyArray<unknown>): StoredEvent => ({
@@ -96,8 +102,11 @@ const toBareEvent = (stream: string) => (row: ReadonlyArray<unknown>): StoredEve
  */
 const window = 10_000
 
+/** The columns of no event, behind its first, by which the end of a page is told. */
+const noEvent = columns.slice(1).map(() => "null").join(", ")
+
 /** Conditions joined as a balanced tree, since SQLite bounds the depth of an expression. */
-const joined = (conditions: ReadonlyArray<string>, operator: "and" | "or"): string => {
+export const joined = (conditions: ReadonlyArray<string>, operator: "and" | "or"): string => {
   if (conditions.length <= 8) return conditions.join(` ${operator} `)
   const half = conditions.length >> 1
   return `(${joined(conditions.slice(0, half), operator)}) ${operator} (${
@@ -108,6 +117,14 @@ const joined = (conditions: ReadonlyArray<string>, operator: "and" | "or"): stri
 /** The statements of an event store. */
 export const statements = (dialect: Dialect, store: string) => {
   const p = dialect.parameter
+  const selecting = (names: ReadonlyArray<string>) =>
+    `select ${
+      names.map((name) => isInteger(name) ? dialect.number(name) : name).join(", ")
+    } from dunnock_events`
+  const select = selecting(columns)
+  const selectBare = selecting(bareColumns)
+  // What is selected may have the name of the column, but not its index.
+  const inOrder = "order by dunnock_events.position"
 
   type Add = (value: unknown) => string
 
@@ -144,15 +161,15 @@ export const statements = (dialect: Dialect, store: string) => {
   const insertTag = `insert into dunnock_event_tags (tag, position) values (${p(1)}, ${p(2)})`
 
   return {
-    head: ["select max(position) from dunnock_events", []] as Statement,
+    head: [`select ${dialect.number("max(position)")} from dunnock_events`, []] as Statement,
     /** The position and time of the newest event. */
     newest: [
-      "select position, recorded_at from dunnock_events order by position desc limit 1",
+      `${selecting(["position", "recorded_at"])} ${inOrder} desc limit 1`,
       []
     ] as Statement,
     /** The revision of a stream. */
     revision: (stream: string): Statement => [
-      `select max(revision) from dunnock_events where stream = ${p(1)}`,
+      `select ${dialect.number("max(revision)")} from dunnock_events where stream = ${p(1)}`,
       [stream]
     ],
     /** An event, and a row for each of its tags. */
@@ -175,16 +192,22 @@ export const statements = (dialect: Dialect, store: string) => {
       const [compare, order] = direction === "forwards" ? [">=", ""] : ["<=", " desc"]
       const where = `where stream = ${p(1)} and revision ${compare} ${p(2)}`
       return [
-        `${bare ? selectBare : select} ${where} order by revision${order} limit ${p(3)}`,
+        `${bare ? selectBare : select} ${where} order by dunnock_events.revision${order} limit ${p(3)}`,
         [stream, Math.min(from, Number.MAX_SAFE_INTEGER), limit]
       ]
     },
-    readLog: (after: number, end: number, limit: number, queries: ReadonlyArray<Query>): Statement =>
+    /** A page of the log; with queries, the last row is no event, but has the position of the newest. */
+    readLog: (after: number, limit: number, queries: ReadonlyArray<Query>): Statement =>
       statement((add) => {
+        if (queries.length === 0) {
+          return `${select} where position > ${add(after)} ${inOrder} limit ${add(limit)}`
+        }
+        const end = after + window
         const positions = `position > ${add(after)} and position <= ${add(end)}`
-        const matches = queries.map((query) => `(${matching(query, after, end, add)})`)
-        const condition = matches.length === 0 ? "1 = 1" : joined(matches, "or")
-        return `${select} where ${positions} and (${condition}) order by position limit ${add(limit)}`
+        const condition = joined(queries.map((query) => `(${matching(query, after, end, add)})`), "or")
+        return `select * from (${select} where ${positions} and (${condition}) ${inOrder} limit ${
+          add(limit)
+        }) as page union all select ${dialect.number("max(position)")}, ${noEvent} from dunnock_events`
       }),
     /** An event after a position that matches the query: its position, stream and type. */
     match: (after: number, query: Query): Statement =>
@@ -192,7 +215,7 @@ export const statements = (dialect: Dialect, store: string) => {
         const [tag, ...others] = query.tags ?? []
         if (tag === undefined) {
           const conditions = [`position > ${add(after)}`, ...untagged(query, add)]
-          return `select position, stream, type from dunnock_events where ${
+          return `select ${dialect.number("position")}, stream, type from dunnock_events where ${
             joined(conditions, "and")
           } limit 1`
         }
@@ -205,13 +228,15 @@ export const statements = (dialect: Dialect, store: string) => {
             } and other.position = tagged.position)`
           )
         ]
-        return `select tagged.position, stream, type from dunnock_event_tags tagged
+        return `select ${dialect.number("tagged.position")}, stream, type from dunnock_event_tags tagged
           join dunnock_events on dunnock_events.position = tagged.position where ${
           joined(conditions, "and")
         } limit 1`
       }),
     readSnapshot: (stream: string): Statement => [
-      `select revision, position, fingerprint, state from dunnock_snapshots where stream = ${p(1)}`,
+      `select ${dialect.number("revision")}, ${
+        dialect.number("position")
+      }, fingerprint, state from dunnock_snapshots where stream = ${p(1)}`,
       [stream]
     ],
     writeSnapshot: (stream: string, { fingerprint, position, revision, state }: Snapshot): Statement => [
@@ -230,27 +255,33 @@ export const statements = (dialect: Dialect, store: string) => {
 /** The statements of an event store. */
 export type Statements = ReturnType<typeof statements>
 
+/** The page of the log that was read after a position. */
+const toPage = (rows: Rows, after: number, limit: number): LogPage => {
+  const last = rows[rows.length - 1]
+  const isWhole = last?.[1] !== null
+  const events = (isWhole ? rows : rows.slice(0, -1)).map(toEvent)
+  const newest = isWhole ? 0 : last[0] as number | null ?? 0
+  return {
+    events,
+    upTo: isWhole || events.length === limit
+      ? events[events.length - 1]?.position ?? after
+      : Math.max(after, Math.min(newest, after + window))
+  }
+}
+
 /** The reading half of a driver, given its statements and how one is run. */
 export const reading = (
   sql: Statements,
   run: (statement: Statement) => Effect.Effect<Rows, EventStoreError>
 ): Pick<EventStoreDriver, "readStream" | "readLog" | "find" | "head" | "readSnapshot" | "writeSnapshot"> => {
-  const head = Effect.map(run(sql.head), ([row]) => (row![0] as number | null) ?? 0)
   return {
-    head,
+    head: Effect.map(run(sql.head), ([row]) => (row![0] as number | null) ?? 0),
     readStream: (options) => {
       const event = options.bare ? toBareEvent(options.stream) : toEvent
       return Effect.map(run(sql.readStream(options)), (rows) => rows.map(event))
     },
     readLog: ({ after, limit, queries }) =>
-      Effect.flatMap(head, (newest) => {
-        const end = queries.length === 0 ? newest : Math.min(newest, after + window)
-        if (end <= after) return Effect.succeed({ events: [], upTo: after })
-        return Effect.map(run(sql.readLog(after, end, limit, queries)), (rows) => {
-          const events = rows.map(toEvent)
-          return { events, upTo: events.length < limit ? end : events[events.length - 1]!.position }
-        })
-      }),
+      Effect.map(run(sql.readLog(after, limit, queries)), (rows) => toPage(rows, after, limit)),
     find: (id) => Effect.map(run(sql.find(id)), ([row]) => row && toEvent(row)),
     readSnapshot: (stream) =>
       Effect.map(run(sql.readSnapshot(stream)), ([row]) =>

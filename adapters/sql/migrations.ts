@@ -10,7 +10,12 @@ export type Migrations = ReadonlyArray<readonly [name: string, statements: Reado
 
 /** What the databases call what the tables are made of. */
 export interface Types {
+  /** Text of any length. */
   readonly text: string
+  /** Text of at most 255 characters, by which rows are found; compared by code points. */
+  readonly name: string
+  /** The type of the one column of a table that has one row. */
+  readonly single: string
   /** An integer of 64 bits. */
   readonly integer: string
   /** What goes behind the definition of a table. */
@@ -19,19 +24,25 @@ export interface Types {
   readonly keyTable: string
   /** The statements by which the database refuses to change or remove an event. */
   readonly appendOnly: ReadonlyArray<string>
-  /** An expression that makes a new unique id. */
+  /** Functions of the database over these tables. */
+  readonly functions?: ReadonlyArray<string>
+  /** What goes behind a unique index that leaves out the rows in which a column is null, if that has to be said. */
+  readonly whereGiven: (column: string) => string
+  /** The rest of a select that makes a new unique id. */
   readonly newId: string
 }
 
 /** The tables of an event store. */
-export const schema = ({ appendOnly, integer, keyTable, newId, table, text }: Types): Migrations => [
+export const schema = (
+  { appendOnly, functions = [], integer, keyTable, name, newId, single, table, text, whereGiven }: Types
+): Migrations => [
   ["events", [
     `create table dunnock_events (
       position ${integer} primary key,
-      stream ${text} not null,
+      stream ${name} not null,
       revision ${integer} not null,
-      id ${text},
-      type ${text} not null,
+      id ${name},
+      type ${name} not null,
       version ${integer} not null,
       data ${text} not null,
       metadata ${text},
@@ -39,21 +50,22 @@ export const schema = ({ appendOnly, integer, keyTable, newId, table, text }: Ty
       recorded_at ${integer} not null,
       unique (stream, revision)
     ) ${table}`,
-    "create unique index dunnock_events_id on dunnock_events (id) where id is not null",
+    `create unique index dunnock_events_id on dunnock_events (id) ${whereGiven("id")}`,
     `create table dunnock_event_tags (
-      tag ${text} not null,
+      tag ${name} not null,
       position ${integer} not null,
       primary key (tag, position)
     ) ${keyTable}`,
-    ...appendOnly
+    ...appendOnly,
+    ...functions
   ]],
   ["store", [
-    `create table dunnock_store (id ${text} not null) ${table}`,
+    `create table dunnock_store (id ${single}) ${table}`,
     `insert into dunnock_store select ${newId}`
   ]],
   ["snapshots", [
     `create table dunnock_snapshots (
-      stream ${text} primary key not null,
+      stream ${name} primary key not null,
       revision ${integer} not null,
       position ${integer} not null,
       fingerprint ${text} not null,
@@ -71,7 +83,11 @@ const table = "dunnock_migrations"
  */
 export const migrate = (
   store: string,
-  migrations: Migrations
+  migrations: Migrations,
+  /** Keeps others from migrating meanwhile, where the database does not do so by itself. */
+  alone: <A, E>(
+    migrating: Effect.Effect<A, E, SqlClient.SqlClient>
+  ) => Effect.Effect<A, E | SqlError, SqlClient.SqlClient> = (migrating) => migrating
 ): Effect.Effect<void, EventStoreError, SqlClient.SqlClient> =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
@@ -89,7 +105,7 @@ export const migrate = (
     })
     // A new database has no such table yet.
     const found = yield* Effect.orElseSucceed(version, () => 0)
-    return found >= migrations.length ? found : yield* Effect.andThen(migrated, version)
+    return found >= migrations.length ? found : yield* Effect.andThen(alone(migrated), version)
   }).pipe(
     Effect.mapError((error) => toError(store, error)),
     Effect.flatMap((newest) =>

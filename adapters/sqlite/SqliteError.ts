@@ -2,11 +2,12 @@
  * Turns what `node:sqlite` throws into Effect's `SqlError`, alike on every runtime.
  *
  * Node and Bun attach SQLite's result code to an error as `errcode`; Deno does so only for prepared statements,
- * so the message is read where the code is missing.
+ * so the message is read where the code is missing. And turns that into the reasons for which a store fails.
  */
 import * as SqlError from "effect/sql/SqlError"
 import { statSync } from "node:fs"
 import { dirname } from "node:path"
+import { CannotOpen, OutcomeUnknown, Unavailable } from "../../src/store/Reason.ts"
 
 /** The SQLite result codes this adapter tells apart (https://sqlite.org/rescode.html). */
 export const ResultCode = {
@@ -184,4 +185,25 @@ export const opening = (cause: unknown, filename: string): SqlError.SqlError => 
       reason: new SqlError.AuthorizationError({ cause, message, operation: "open" })
     })
     : make(cause, "open", message)
+}
+
+/** Whether an error is a mistake of this adapter: a statement that is wrong. */
+export const isDefect = ({ reason }: SqlError.SqlError): boolean =>
+  reason._tag === "ConstraintError" || reason._tag === "UniqueViolation" || reason._tag === "SqlSyntaxError"
+
+/** The reason for which a store fails. */
+export const toReason = (
+  store: string,
+  error: SqlError.SqlError
+): Unavailable | OutcomeUnknown | CannotOpen => {
+  const { _tag, message, operation } = error.reason
+  const fields = { store, problem: message ?? error.message, cause: error }
+  const code = resultCode(error)
+  if (_tag === "AuthorizationError" || code === ResultCode.corrupt || code === ResultCode.notADatabase) {
+    return new CannotOpen(fields)
+  }
+  // An I/O error while committing leaves open whether the commit record reached the file.
+  return operation === "commit" && _tag === "ConnectionError"
+    ? new OutcomeUnknown(fields)
+    : new Unavailable(fields)
 }

@@ -1,33 +1,37 @@
 // The event store on one SQLite file.
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
-import * as SqlClient from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import {
   type Append,
   type EventStoreDriver,
   type Facts,
-  type Outcome,
+  type Inline,
   plan,
   type StoredEvent
 } from "../../src/event/EventStoreDriver.ts"
-import { EventStoreError, OutcomeUnknown, Unavailable } from "../../src/event/EventStoreError.ts"
+import { EventStoreError, InvalidInput } from "../../src/event/EventStoreError.ts"
 import * as EventLog from "../sql/EventLog.ts"
-import { cannotOpen, migrate, schema } from "../sql/migrations.ts"
-import * as SqliteClient from "./SqliteClient.ts"
-import { isBusy, make as toSqlError, ResultCode, resultCode } from "./SqliteError.ts"
+import { type Migrations, schema } from "../sql/migrations.ts"
+import type * as SqliteClient from "./SqliteClient.ts"
+import type { SqliteDocuments } from "./SqliteDocuments.ts"
+import { isBusy, isDefect, make as toSqlError, toReason } from "./SqliteError.ts"
 
 const dialect: EventLog.Dialect = {
   parameter: () => "?",
   inList: (expression, parameter) => `${expression} in (select value from json_each(${parameter}))`,
   list: (values) => JSON.stringify(values),
+  number: (expression) => expression,
   upsert: (table, _, columns) =>
     `insert or replace into ${table} (${columns.join(", ")}) values (${columns.map(() => "?").join(", ")})`
 }
 
-const migrations = schema({
+/** The tables of the events. */
+export const migrations: Migrations = schema({
   text: "text",
+  name: "text",
+  single: "text not null",
+  whereGiven: (column) => `where ${column} is not null`,
   integer: "integer",
   table: "strict",
   keyTable: "strict, without rowid",
@@ -41,87 +45,117 @@ const migrations = schema({
 /** There are no signals between processes. */
 const polling = Effect.sleep("25 millis")
 
-/** Opens, and if need be creates, an event store in a file. */
+/** The events on a connection, of the store with this unique name, whose appends write these documents. */
 export const make = (
-  options: SqliteClient.Options
-): Effect.Effect<EventStoreDriver, EventStoreError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const name = `sqlite ${options.filename}`
-    const opening = Effect.mapError((error: SqlError) => {
-      const problem = error.reason.message ?? error.message
-      return error.reason._tag === "LockTimeoutError"
-        ? new EventStoreError({ reason: new Unavailable({ store: name, problem, cause: error }) })
-        : cannotOpen(name, problem, error)
-    })
-    const { client, connection } = yield* opening(SqliteClient.makeBoth(options))
-    yield* Effect.provideService(migrate(name, migrations), SqlClient.SqlClient, client)
-    const failing = Effect.catch((error: SqlError) =>
-      isDefect(error) ? Effect.die(error) : Effect.fail(toError(name, error))
-    )
-    const run = ([sql, parameters]: EventLog.Statement) => failing(connection.executeValues(sql, parameters))
-    const store = (yield* run(["select id from dunnock_store", []]))[0]![0] as string
-    const sql = EventLog.statements(dialect, store)
-    const heads = makeHeads(connection, sql)
+  connection: SqliteClient.SqliteConnection,
+  name: string,
+  store: string,
+  { appending, writeInline }: SqliteDocuments
+): EventStoreDriver => {
+  const sql = EventLog.statements(dialect, store)
+  const heads = makeHeads(connection, sql)
+  const run = ([text, parameters]: EventLog.Statement) =>
+    failing(name, connection.executeValues(text, parameters))
 
-    const append = (appends: ReadonlyArray<Append>, now: number): ReadonlyArray<Outcome> => {
-      const { values } = connection
-      const { events, outcomes } = plan(appends, {
-        store,
-        head: heads.log(),
-        revision: heads.revision,
-        byId: (id) => {
-          const [row] = values(...sql.find(id))
-          return row && EventLog.toEvent(row)
-        },
-        match: ({ after, queries }) => {
-          for (const query of queries) {
-            const [row] = values(...sql.match(after, query))
-            if (row !== undefined) {
-              return { position: row[0] as number, stream: row[1] as string, type: row[2] as string }
-            }
-          }
-          return undefined
-        },
-        now
-      })
-      for (const event of events) {
-        for (const insert of sql.insert(event)) connection.run(...insert)
-        heads.add(event)
-      }
-      return outcomes
-    }
-
-    /**
-     * A single event without a transaction around it: a statement is a transaction. Undefined if that cannot be done now.
-     * It is as safe: if another process has written since the heads were read, it has taken the position.
-     */
-    const appendDirectly = (appends: ReadonlyArray<Append>, now: number) => {
-      if (appends.length > 1 || !isSingle(appends[0]!)) return undefined
-      try {
-        return Effect.succeed(append(appends, now))
-      } catch (error) {
-        heads.forget()
-        if (!isSqlError(error)) return Effect.die(error)
-        return error.reason._tag === "UniqueViolation" || isBusy(error)
-          ? undefined
-          : Effect.fail(toSqlError(error.reason.cause, "commit"))
-      }
-    }
-
-    return {
-      name,
+  const decide = (appends: ReadonlyArray<Append>, now: number): Planned => {
+    const { values } = connection
+    return plan(appends, {
       store,
-      groupCommit: true,
-      append: (appends) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          appendDirectly(appends, now) ?? Effect.onError(
-            connection.transaction(() => append(appends, now)),
-            () => Effect.sync(heads.forget)
-          )).pipe(failing),
-      changed: () => polling,
-      ...EventLog.reading(sql, run)
+      head: heads.log(),
+      revision: heads.revision,
+      byId: (id) => {
+        const [row] = values(...sql.find(id))
+        return row && EventLog.toEvent(row)
+      },
+      match: ({ after, queries }) => {
+        for (const query of queries) {
+          const [row] = values(...sql.match(after, query))
+          if (row !== undefined) {
+            return { position: row[0] as number, stream: row[1] as string, type: row[2] as string }
+          }
+        }
+        return undefined
+      },
+      now
+    })
+  }
+
+  const insert = ({ events }: Planned): void => {
+    for (const event of events) {
+      for (const row of sql.insert(event)) connection.run(...row)
+      heads.add(event)
     }
-  })
+  }
+
+  const append = (appends: ReadonlyArray<Append>, now: number, inline: Inline | undefined) => {
+    const planned = decide(appends, now)
+    const before = heads.log().position
+    insert(planned)
+    if (inline !== undefined && planned.events.length > 0) writeInline(inline, planned.events, before, now)
+    return planned.outcomes
+  }
+
+  /**
+   * A single event without a transaction around it: a statement is a transaction. Undefined if that cannot be done now.
+   * It is as safe: if another process has written since the heads were read, it has taken the position.
+   */
+  const appendDirectly = (appends: ReadonlyArray<Append>, now: number) => {
+    if (appends.length > 1 || !isSingle(appends[0]!)) return undefined
+    let isCommit = false
+    try {
+      const planned = decide(appends, now)
+      isCommit = true
+      insert(planned)
+      return Effect.succeed(planned.outcomes)
+    } catch (error) {
+      heads.forget()
+      if (!isSqlError(error)) return Effect.die(error)
+      return error.reason._tag === "UniqueViolation" || isBusy(error)
+        ? undefined
+        : Effect.fail(isCommit ? toSqlError(error.reason.cause, "commit") : error)
+    }
+  }
+
+  return {
+    name,
+    store,
+    groupCommit: true,
+    append: (appends, inline) =>
+      failing(
+        name,
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const direct = inline === undefined ? appendDirectly(appends, now) : undefined
+          if (direct !== undefined) return direct
+          const whole = Effect.onError(
+            connection.transaction(() => append(appends, now, inline)),
+            () => Effect.sync(heads.forget)
+          )
+          return inline === undefined ? whole : appending(whole)
+        })
+      ),
+    changed: () => polling,
+    ...EventLog.reading(sql, run)
+  }
+}
+
+type Planned = ReturnType<typeof plan>
+
+/** The errors of SQLite, and those that inline projections throw, as errors of an event store. */
+const failing = <A>(name: string, effect: Effect.Effect<A, SqlError>): Effect.Effect<A, EventStoreError> =>
+  effect.pipe(
+    Effect.catch((error) =>
+      isDefect(error)
+        ? Effect.die(error)
+        : Effect.fail(new EventStoreError({ reason: toReason(name, error) }))
+    ),
+    Effect.catchDefect((defect) =>
+      defect instanceof EventStoreError
+        ? Effect.fail(defect)
+        : defect instanceof InvalidInput
+        ? Effect.fail(new EventStoreError({ reason: defect }))
+        : Effect.die(defect)
+    )
+  )
 
 /** Whether an append is one insert, whose outcome depends on nothing but the heads. */
 const isSingle = ({ condition, streams: [first, ...others] }: Append): boolean => {
@@ -171,20 +205,4 @@ const makeHeads = ({ values }: SqliteClient.SqliteConnection, sql: EventLog.Stat
       log = event
     }
   }
-}
-
-/** A statement that is wrong is a mistake of this adapter: a defect. */
-const isDefect = ({ reason }: SqlError): boolean =>
-  reason._tag === "ConstraintError" || reason._tag === "UniqueViolation" || reason._tag === "SqlSyntaxError"
-
-const toError = (store: string, error: SqlError): EventStoreError => {
-  const { _tag, message, operation } = error.reason
-  const problem = message ?? error.message
-  const code = resultCode(error)
-  if (_tag === "AuthorizationError" || code === ResultCode.corrupt || code === ResultCode.notADatabase) {
-    return cannotOpen(store, problem, error)
-  }
-  // An I/O error while committing leaves open whether the commit record reached the file.
-  const Reason = operation === "commit" && _tag === "ConnectionError" ? OutcomeUnknown : Unavailable
-  return new EventStoreError({ reason: new Reason({ store, problem, cause: error }) })
 }

@@ -1,5 +1,5 @@
 /**
- * The event store in one SQLite file, on `node:sqlite`: Bun, Deno and Node 22.16 or later alike. Several processes may
+ * Events and documents in one SQLite file, on `node:sqlite`: Bun, Deno and Node 22.16 or later alike. Several processes may
  * have the same file open.
  *
  * ```ts
@@ -15,21 +15,23 @@
  * @module
  */
 import type * as Layer from "effect/Layer"
-import * as EventStore from "../../src/event/EventStore.ts"
+import type { EventStore } from "../../src/event/EventStore.ts"
 import type { Guarantees } from "../../src/event/EventStoreDriver.ts"
 import type { EventStoreError } from "../../src/event/EventStoreError.ts"
+import type { DocumentStore } from "../../src/repository/DocumentStore.ts"
+import * as Stores from "../../src/repository/Stores.ts"
 import type { Options } from "./SqliteClient.ts"
-import { make } from "./SqliteEventStore.ts"
+import { make } from "./SqliteStores.ts"
 
 export type { Options } from "./SqliteClient.ts"
-export { make } from "./SqliteEventStore.ts"
+export { make } from "./SqliteStores.ts"
 
-/** What the adapter guarantees beyond the promises of every event store. */
+/** What the adapter guarantees beyond the promises of every store. */
 export const guarantees: Guarantees = { durable: true, shared: true }
 
 /**
- * An event store in a SQLite file, which is created if it is missing. Fails with the reason `CannotOpen` when the file
- * is not a database, may not be written, or was written by a newer version.
+ * An event store and a document store in a SQLite file, which is created if it is missing. Fails with the reason
+ * `CannotOpen` when the file is not a database, may not be written, or was written by a newer version.
  */
-export const layer = (options: Options): Layer.Layer<EventStore.EventStore, EventStoreError> =>
-  EventStore.layer(make(options))
+export const layer = (options: Options): Layer.Layer<EventStore | DocumentStore, EventStoreError> =>
+  Stores.layer(make(options))

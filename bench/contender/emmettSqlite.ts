@@ -2,7 +2,8 @@ import { load } from "../lib/Peers.ts"
 import type { File, Handle, Store } from "../lib/Store.ts"
 import { commandOn, core, type EmmettStore, type Recorded, replay, seed } from "./emmett.ts"
 
-interface Connection {
+/** A connection of Emmett. */
+export interface Connection {
   readonly command: (sql: string) => Promise<unknown>
   readonly query: <Row>(sql: string) => Promise<ReadonlyArray<Row>>
   readonly close: () => void
@@ -11,31 +12,40 @@ interface Connection {
 interface Consumer {
   readonly processor: (options: {
     readonly processorId: string
-    readonly startFrom: "BEGINNING"
-    readonly eachMessage: (event: Recorded) => void
+    readonly startFrom?: "BEGINNING"
+    readonly eachMessage?: (event: Recorded) => void
+    readonly projection?: object
   }) => unknown
   readonly start: () => Promise<void>
   readonly stop: () => Promise<void>
 }
 
-interface SqliteStore extends EmmettStore {
+/** What is used of its event store. */
+export interface SqliteStore extends EmmettStore {
   readonly schema: { readonly migrate: () => Promise<void> }
   readonly consumer: (
-    options: { readonly pulling: { readonly pullingFrequencyInMs: number } }
+    options: { readonly pulling: { readonly batchSize?: number; readonly pullingFrequencyInMs: number } }
   ) => Consumer
 }
 
-interface EmmettSqlite {
+/** What is used of the package. */
+export interface EmmettSqlite {
   readonly sqliteConnection: (
     options: { readonly fileName: string }
   ) => Connection
   readonly getSQLiteEventStore: (options: {
     readonly fileName: string
+    readonly projections: ReadonlyArray<object>
     readonly connectionOptions: {
       readonly singleton: true
       readonly connection: Connection
     }
   }) => SqliteStore
+  readonly sqliteRawBatchSQLProjection: (options: {
+    readonly canHandle: ReadonlyArray<"ItemAdded">
+    readonly evolve: (events: ReadonlyArray<Recorded>) => ReadonlyArray<string>
+    readonly initSQL?: string
+  }) => object
 }
 
 /** Its consumer has no end: it is stopped once it has handed out everything, or the time is over. */
@@ -55,23 +65,29 @@ const consume = (store: SqliteStore) => async (total: number, handle: Handle, ex
   await consumer.stop()
 }
 
-/** Emmett on SQLite with one connection: with its default pool, which opens several, concurrent commits fail. */
-export const open = async (file: File): Promise<Store> => {
-  const emmett = await core()
-  const { sqliteConnection, getSQLiteEventStore } = await load<EmmettSqlite>(
-    "@event-driven-io/emmett-sqlite"
-  )
+/** Opens it with one connection: with its default pool, which opens several, concurrent commits fail. */
+export const connect = async (
+  file: File,
+  inline: (library: EmmettSqlite) => ReadonlyArray<object> = () => []
+): Promise<{ readonly library: EmmettSqlite; readonly connection: Connection; readonly store: SqliteStore }> => {
+  const library = await load<EmmettSqlite>("@event-driven-io/emmett-sqlite")
   const fileName = file.filename
-  const connection = sqliteConnection({ fileName })
+  const connection = library.sqliteConnection({ fileName })
   await connection.command(`pragma synchronous = ${file.synchronous}`)
-  const store = getSQLiteEventStore({
+  const store = library.getSQLiteEventStore({
     fileName,
+    projections: inline(library).map((projection) => ({ type: "inline", projection })),
     connectionOptions: { singleton: true, connection }
   })
   await store.schema.migrate()
+  return { library, connection, store }
+}
 
+/** Emmett on SQLite. */
+export const open = async (file: File): Promise<Store> => {
+  const { connection, store } = await connect(file)
   return {
-    command: commandOn(emmett, store),
+    command: commandOn(await core(), store),
     seed: (streams, each) => seed(store, streams, each),
     count: async () => {
       const rows = await connection.query<{ count: number }>(

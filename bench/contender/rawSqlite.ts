@@ -9,7 +9,8 @@ interface Row {
   readonly data: string
 }
 
-const schema = `create table if not exists event (
+/** The table of events. */
+export const schema = `create table if not exists event (
   position integer primary key, stream text not null, revision integer not null, type text not null,
   data text not null, at integer not null default (unixepoch()), unique (stream, revision))`
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url"
 import type { Sample, Settings } from "./Workload.ts"
 
 const child = fileURLToPath(new URL("../child.ts", import.meta.url))
-const patience = 180_000
+const patience = ({ quick }: Settings): number => quick ? 60_000 : 900_000
 
 /** A sample, or what went wrong. */
 export type Outcome = Sample | { readonly error: string }
@@ -32,7 +32,7 @@ export const measure = (
     let stderr = ""
     run.stdout.on("data", (data) => stdout += data)
     run.stderr.on("data", (data) => stderr += data)
-    const stop = setTimeout(() => run.kill("SIGKILL"), patience)
+    const stop = setTimeout(() => run.kill("SIGKILL"), patience(settings))
     run.on("close", () => {
       clearTimeout(stop)
       resolve(outcome(stdout, stderr))

@@ -1,7 +1,8 @@
 import { existsSync, rmSync } from "node:fs"
 import type { EventStore } from "dunnock/EventStore"
 import type { Layer } from "effect/Layer"
-import type { File, Store } from "./Store.ts"
+import type { Commands, File, Store } from "./Store.ts"
+import { load } from "./Peers.ts"
 import { check, type Measure } from "./Workload.ts"
 
 /** Opens a store in memory, after loading what it needs. */
@@ -9,6 +10,9 @@ export type OpenMemory = () => Promise<Store>
 
 /** Opens a store on a file, after loading what it needs. */
 export type OpenSqlite = (file: File) => Promise<Store>
+
+/** Opens a store in a new database of a server, after loading what it needs. */
+export type OpenDatabase = (url: string) => Promise<Commands>
 
 /** Contenders by name. */
 export type Contenders<Open> = Readonly<Record<string, Open>>
@@ -37,6 +41,16 @@ const dunnockMemory = (options: Options = {}): OpenMemory => async () =>
 
 const dunnockSqlite = (options: Options = {}): OpenSqlite => async (file) =>
   dunnock((await import("dunnock/sqlite")).layer(file), options)
+
+const dunnockPostgres = (options: Options = {}): OpenDatabase => async (url) => {
+  const { layer } = await load<{ layer: (options: object) => Layer<EventStore> }>("dunnock/postgres")
+  return dunnock(layer({ url }), options)
+}
+
+const dunnockMysql = (options: Options = {}): OpenDatabase => async (url) => {
+  const { layer } = await load<{ layer: (options: object) => Layer<EventStore> }>("dunnock/mysql")
+  return dunnock(layer({ url }), options)
+}
 
 /** The stores in memory. */
 export const memory: Contenders<OpenMemory> = {
@@ -69,6 +83,27 @@ export const uncachedSqlite: Contenders<OpenSqlite> = {
 /** For several callers: their commands share transactions. */
 export const groupedSqlite: Contenders<OpenSqlite> = {
   "raw group commit": async (file) => (await import("../contender/rawSqlite.ts")).openGrouped(file)
+}
+
+/** The stores on PostgreSQL. */
+export const postgres: Contenders<OpenDatabase> = {
+  "raw": async (url) => (await import("../contender/rawPostgres.ts")).open(url),
+  "dunnock": dunnockPostgres(),
+  "@event-driven-io/emmett-postgresql": async (url) => (await import("../contender/emmettPostgres.ts")).open(url),
+  "@rotorsoft/act-pg": async (url) => (await import("../contender/actPostgres.ts")).open(url),
+  "dunnock, no cache": dunnockPostgres({ uncached: true })
+}
+
+/** For several callers on PostgreSQL. */
+export const groupedPostgres: Contenders<OpenDatabase> = {
+  "raw group commit": async (url) => (await import("../contender/rawPostgres.ts")).openGrouped(url)
+}
+
+/** The stores on MySQL or MariaDB. */
+export const mysql: Contenders<OpenDatabase> = {
+  "raw": async (url) => (await import("../contender/rawMysql.ts")).open(url),
+  "dunnock": dunnockMysql(),
+  "dunnock, no cache": dunnockMysql({ uncached: true })
 }
 
 /** Each contender, measured on the store it opens. */

@@ -11,6 +11,7 @@ export interface Result {
   readonly ratio: number
   readonly min: number
   readonly max: number
+  readonly notes: ReadonlyArray<string>
 }
 
 /** A contender that failed has no result. */
@@ -26,7 +27,7 @@ const isSample = (outcome: Outcome): outcome is Sample => !("error" in outcome)
 
 const medianOf = (
   samples: ReadonlyArray<Sample>,
-  key: keyof Sample
+  key: "value" | "p99" | "cpu"
 ): number | undefined => {
   const values = samples.map((sample) => sample[key]).filter((value) => value !== undefined)
   return values.length === 0 ? undefined : quantile(values, 0.5)
@@ -53,7 +54,8 @@ export const summarise = (
     cpu: medianOf(samples, "cpu"),
     ratio: quantile(ratios, 0.5),
     min: Math.min(...ratios),
-    max: Math.max(...ratios)
+    max: Math.max(...ratios),
+    notes: samples.flatMap(({ note }) => note ?? [])
   }
 }
 
@@ -71,13 +73,22 @@ export const json = (
   }
   return JSON.stringify({
     ...subject,
-    [unit]: round(result.value, unit === "ms" ? 1 : 0),
-    ...(result.p99 === undefined ? {} : { p99: round(result.p99, 1) }),
+    [unit]: round(result.value, unit === "ms" ? 2 : 0),
+    ...(result.p99 === undefined ? {} : { p99: round(result.p99, 2) }),
     ratio: round(result.ratio, 3),
     min: round(result.min, 3),
-    max: round(result.max, 3)
+    max: round(result.max, 3),
+    ...(result.notes.length === 0 ? {} : { notes: result.notes })
   })
 }
+
+/** Says that a case is left out, and why. */
+export const leftOut = (workload: string, { name }: Case, reason: string): string =>
+  `${workload}: ${name}\n  left out: ${reason}\n`
+
+/** The same as a line of JSON. */
+export const jsonLeftOut = (workload: string, { name }: Case, reason: string): string =>
+  JSON.stringify({ workload, case: name, leftOut: reason })
 
 const number = (value: number | undefined, digits: number): string =>
   value === undefined ? "" : value.toLocaleString("en", {
@@ -92,10 +103,10 @@ const headings: Record<Case["unit"], readonly [string, string]> = {
 }
 
 const cells = ({ unit }: Case, result: Result): ReadonlyArray<string> => [
-  number(result.value, unit === "ms" ? 1 : 0),
+  number(result.value, unit === "ms" ? 2 : 0),
   number(result.ratio, 3),
   `${number(result.min, 3)} - ${number(result.max, 3)}`,
-  unit === "ms" ? number(result.p99, 1) : number(result.cpu, 2)
+  unit === "ms" ? number(result.p99, 2) : number(result.cpu, 2)
 ]
 
 const widest = (texts: ReadonlyArray<string>): number => Math.max(...texts.map((text) => text.length))
@@ -133,6 +144,9 @@ export const table = (
       "error" in result
         ? `  ${result.contender.padEnd(name)}  failed: ${result.error}`
         : line(result.contender, cells(subject, result))
+    ),
+    ...results.flatMap((result) =>
+      "error" in result ? [] : result.notes.map((note) => `  ${result.contender}: ${note}`)
     ),
     ""
   ].join("\n")

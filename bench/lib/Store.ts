@@ -1,7 +1,8 @@
 import type { Cart, Item } from "./Cart.ts"
+import type { Totals } from "./View.ts"
 
-/** What a contender offers to the workloads `command`, `replay` and `log`. */
-export interface Store {
+/** What a contender offers to the workload `command`. */
+export interface Commands {
   /** Appends the first `each` items to each of these new streams, one stream after another. */
   readonly seed: (
     streams: ReadonlyArray<string>,
@@ -11,6 +12,18 @@ export interface Store {
   readonly command: (stream: string, item: Item) => Promise<unknown>
   /** The number of events stored. */
   readonly count: () => Promise<number>
+  /** Closes the store; its files stay. */
+  readonly close: () => Promise<void>
+}
+
+/** What it offers to `inline`: each command also changes the view of its cart, in the same transaction. */
+export interface Inlined extends Commands {
+  /** Reads the views. */
+  readonly view: () => Promise<Totals>
+}
+
+/** What it offers to `replay` and `log`. */
+export interface Store extends Commands {
   /** Folds the cart from all of its events. */
   readonly replay: (stream: string) => Promise<Cart>
   /** Hands the first `total` events of the log to `handle`, in order; gives up when `expired`. */
@@ -19,8 +32,6 @@ export interface Store {
     handle: Handle,
     expired: () => boolean
   ) => Promise<void>
-  /** Closes the store; its file stays. */
-  readonly close: () => Promise<void>
 }
 
 /** What a consumer of the log does with an event. */

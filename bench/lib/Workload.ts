@@ -6,7 +6,12 @@ export interface Sample {
   readonly p99?: number
   /** Processor time of an operation, in microseconds; hardly depends on what else the machine does. */
   readonly cpu?: number
+  /** What else is worth knowing of it, for the reader of the table. */
+  readonly note?: string
 }
+
+/** A database server that cases run on. */
+export type Server = "postgres" | "mysql"
 
 /** How one measurement is made. */
 export interface Settings {
@@ -14,6 +19,8 @@ export interface Settings {
   readonly quick: boolean
   /** A folder for files; those that stay in it are found again by the next repetition. */
   readonly folder: string
+  /** The addresses of the servers that were started, or found, for this run. */
+  readonly servers: Readonly<Partial<Record<Server, string>>>
 }
 
 /** Makes one measurement. */
@@ -23,6 +30,8 @@ export type Measure = (settings: Settings) => Promise<Sample>
 export interface Case {
   readonly name: string
   readonly unit: "opsPerSec" | "ms" | "bytes"
+  /** The server that it needs; without it the case is left out. */
+  readonly server?: Server
   /** Repetitions of a run that is not quick. */
   readonly repetitions: number
   /** By name, in the order in which they are printed. */

@@ -6,7 +6,7 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Aggregate from "dunnock/Aggregate"
-import * as Memory from "dunnock/memory"
+import * as EventStore from "dunnock/EventStore"
 
 const Account = Aggregate.make("Account", {
   state: Schema.Struct({ balance: Schema.Int }),
@@ -26,7 +26,7 @@ const AccountLive = Account.toLayer({
   ) => [{ _tag: "MoneyDeposited", amount: command.amount }]
 })
 
-const live = Layer.provideMerge(AccountLive, Memory.layer)
+const live = Layer.provideMerge(AccountLive, EventStore.layerMemory)
 
 /** Made with the first request: a worker may not ask for random numbers before. */
 let services: Context.Context<Layer.Success<typeof live>> | undefined

@@ -7,6 +7,9 @@ export const workloads: Readonly<
   command: () => import("./command.ts"),
   replay: () => import("./replay.ts"),
   log: () => import("./log.ts"),
+  project: () => import("./project.ts"),
+  inline: () => import("./inline.ts"),
+  delay: () => import("./delay.ts"),
   size: () => import("./size.ts")
 }
 

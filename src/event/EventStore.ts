@@ -44,6 +44,7 @@ import type {
 import type { EventStoreError } from "./EventStoreError.ts"
 import * as GroupCommit from "./GroupCommit.ts"
 import * as Input from "./Input.ts"
+import * as MemoryEvents from "./MemoryEvents.ts"
 import * as Metadata from "./Metadata.ts"
 import * as Pages from "./Pages.ts"
 
@@ -139,6 +140,14 @@ export const layer = <E, R>(
   driver: Effect.Effect<EventStoreDriver, E, R>
 ): Layer.Layer<EventStore, E, Exclude<R, Scope.Scope>> =>
   Layer.effect(EventStore, Effect.flatMap(driver, make))
+
+/**
+ * An event store in memory, a new one wherever the layer is built: for programs that keep no documents, where each byte of
+ * a bundle counts. `Memory.layer` provides documents as well.
+ */
+export const layerMemory: Layer.Layer<EventStore> = /* @__PURE__ */ Layer.suspend(() =>
+  layer(Effect.succeed(MemoryEvents.make(globalThis.crypto.randomUUID())))
+)
 
 /** The typed half of a store, over a driver. When the scope closes, appends under way are finished first. */
 export const make = (driver: EventStoreDriver): Effect.Effect<EventStore, never, Scope.Scope> =>

@@ -9,12 +9,12 @@ import type { ReadOptions } from "./Input.ts"
 import * as Metadata from "./Metadata.ts"
 
 /** How many events a page has: few at first, then more, but not so many that their data take much memory. */
-const firstSize = 32
+export const firstSize = 32
 const largestSize = 512
 const largestPage = 4_000_000
 
 /** How many events to ask for next, given the last page. */
-const nextSize = (size: number, events: ReadonlyArray<StoredEvent>): number => {
+export const nextSize = (size: number, events: ReadonlyArray<StoredEvent>): number => {
   const length = events.reduce((sum, { data }) => sum + data.length, 0)
   const fitting = Math.floor(largestPage * events.length / Math.max(length, 1))
   return Math.max(1, Math.min(size * 4, largestSize, events.length === 0 ? largestSize : fitting))
@@ -111,8 +111,9 @@ export const stream = <At, E>(
   )
 }
 
-const toRecorded = <E>(
-  driver: EventStoreDriver,
+/** An event as it stands in the log; throws the `EventStoreError` that names it. */
+export const toRecorded = <E>(
+  driver: Pick<EventStoreDriver, "store">,
   set: Event.Set<E>,
   event: StoredEvent
 ): Event.Recorded<E> => ({

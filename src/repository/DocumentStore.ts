@@ -8,10 +8,14 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { DocumentStoreError } from "./DocumentStoreError.ts"
+import * as Result from "effect/Result"
+import { type DocumentStoreError, VersionConflict } from "./DocumentStoreError.ts"
 
-/** What the value of a field is, where it is neither null nor absent. */
-export type Kind = "text" | "number" | "boolean"
+/**
+ * What the value of a field is, where it is neither null nor absent. A value of another kind is as good as null. `any` is
+ * whatever it is, objects and lists too; such a field can be asked for null and absence only, neither sorted nor indexed.
+ */
+export type Kind = "text" | "number" | "boolean" | "any"
 
 /**
  * A field of documents: at the top of their JSON object, or, if its name is one of `$id`, `$version`, `$createdAt` and
@@ -26,7 +30,7 @@ export interface Field {
 export interface Collection {
   /** A letter, then letters, digits and `_`; at most 48 characters. Two names that differ only in case are one name. */
   readonly name: string
-  /** The fields by which documents are found fast. */
+  /** The fields by which documents are found fast. They change nothing else, and may be others the next time. */
   readonly indexes: ReadonlyArray<Field>
 }
 
@@ -68,15 +72,16 @@ export interface Put extends WriteOf<"put"> {
 /**
  * A change of one document. `delete` deletes softly: the document keeps its data and gets a new version; `remove` leaves
  * nothing of it; `check` changes nothing, and holds the others back if the version is another. Deleting or removing what
- * is absent does nothing.
+ * is absent does nothing, nor does deleting what is deleted.
  */
 export type Write = Put | WriteOf<"delete"> | WriteOf<"remove"> | WriteOf<"check">
 
 /**
  * Which documents. A field that is null or absent is equal to nothing, less and greater than nothing, and like nothing;
  * `neq` and `notIn` are the exact opposites of `eq` and `in`, so they do hold of it. Text is compared by code points,
- * capital letters are other letters. In a pattern `%` stands for any text, `_` for any character, and `\` takes the
- * meaning of the next.
+ * capital letters are other letters; false is less than true. In a pattern `%` stands for any text, `_` for any one
+ * character (code point), and `\` takes the meaning of the next, which there must be. `and` of
+ * nothing holds of every document, `or` of nothing of none.
  */
 export type Condition =
   | {
@@ -91,7 +96,8 @@ export type Condition =
   }
   | { readonly op: "like"; readonly field: Field; readonly pattern: string }
   | { readonly op: "isNull" | "isNotNull"; readonly field: Field }
-  | { readonly op: "and" | "or"; readonly conditions: ReadonlyArray<Condition> }
+  | { readonly op: "and"; readonly conditions: ReadonlyArray<Condition> }
+  | { readonly op: "or"; readonly conditions: ReadonlyArray<Condition> }
 
 /** A part of a collection, in order. Absent values come first, upwards; documents that are alike are sorted by id, upwards. */
 export interface Selection {
@@ -99,11 +105,15 @@ export interface Selection {
   readonly sort: ReadonlyArray<{ readonly field: Field; readonly direction: "asc" | "desc" }>
   /** Documents that were deleted softly. */
   readonly deleted: "without" | "with" | "only"
+  /** At most so many: a whole number from 0 on, as the next. */
   readonly limit: number
   readonly offset: number
 }
 
-/** What a store does with encoded documents. A collection comes into being with its first use, and so do its indexes. */
+/**
+ * What a store does with encoded documents. A collection comes into being with its first use, and so do its indexes.
+ * What the time is, Effect's `Clock` says. The input is checked before it reaches an adapter, by `Stores.layer`.
+ */
 export interface DocumentStore {
   /** Names the store in errors: its kind and where it is. */
   readonly name: string
@@ -147,3 +157,70 @@ export const maxDocumentLength = 4_194_304
 
 /** The longest id of a document, in characters. */
 export const maxIdLength = 255
+
+/** The most conditions of one selection, those within others counted. */
+export const maxConditions = 500
+
+/** What becomes of a document. */
+export interface Planned {
+  readonly write: Write
+  /** What is stored of it; undefined if it has expired, is absent, or becomes so. */
+  readonly before: StoredDocument | undefined
+  readonly after: StoredDocument | undefined
+}
+
+/**
+ * Decides the writes of a commit against what is stored, `found`, in their order: what each of the documents becomes, or
+ * the conflict. This is where the rules of writing are, for every adapter; nothing is to be done where `before` and
+ * `after` are the same.
+ */
+export const plan = (
+  writes: ReadonlyArray<Write>,
+  found: (write: Write, index: number) => StoredDocument | undefined,
+  now: number
+): Result.Result<ReadonlyArray<Planned>, VersionConflict> => {
+  const planned: Array<Planned> = []
+  for (const [i, write] of writes.entries()) {
+    const stored = found(write, i)
+    const before = stored === undefined || isExpired(stored, now) ? undefined : stored
+    const { collection, expected, id } = write
+    const actual = before?.version ?? 0
+    if (expected !== "any" && expected !== actual) {
+      return Result.fail(new VersionConflict({ collection: collection.name, id, expected, actual }))
+    }
+    planned.push({ write, before, after: becomes(write, before, now) })
+  }
+  return Result.succeed(planned)
+}
+
+const becomes = (
+  write: Write,
+  before: StoredDocument | undefined,
+  now: number
+): StoredDocument | undefined => {
+  switch (write.op) {
+    case "put":
+      return {
+        id: write.id,
+        version: (before?.version ?? 0) + 1,
+        data: write.data,
+        position: write.position,
+        createdAt: before?.createdAt ?? now,
+        updatedAt: now,
+        deletedAt: undefined,
+        expiresAt: write.expiresAt
+      }
+    case "delete":
+      return before === undefined || before.deletedAt !== undefined
+        ? before
+        : { ...before, version: before.version + 1, updatedAt: now, deletedAt: now }
+    case "remove":
+      return undefined
+    case "check":
+      return before
+  }
+}
+
+/** Whether a document is as good as absent. */
+export const isExpired = ({ expiresAt }: StoredDocument, now: number): boolean =>
+  expiresAt !== undefined && expiresAt <= now

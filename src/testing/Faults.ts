@@ -9,7 +9,7 @@
  *
  * // every third append is committed, but its caller is told that the outcome is unknown
  * const Shaky = EventStore.layer(
- *   Effect.map(Memory.make, (driver) => Faults.wrap(driver, (n) => n % 3 === 0 ? "fail after commit" : undefined))
+ *   Effect.map(Memory.make, ({ events }) => Faults.wrap(events, (n) => n % 3 === 0 ? "fail after commit" : undefined))
  * )
  * ```
  *

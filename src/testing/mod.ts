@@ -6,6 +6,8 @@
 
 /** What a contract is, and how its cases are chosen. */
 export * as Contract from "./Contract.ts"
+/** The contract of the document store. */
+export * as DocumentStoreContract from "./DocumentStoreContract.ts"
 /** The contract of the event store. */
 export * as EventStoreContract from "./EventStoreContract.ts"
 /** A driver that fails, hesitates or loses races where it is told to. */

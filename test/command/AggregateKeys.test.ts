@@ -65,7 +65,7 @@ test("a repeat gets the first receipt though its facts cannot be had any more", 
 
 test("a process that came second with other facts does not believe its own", () =>
   Effect.runPromise(Effect.gen(function* () {
-    const driver = yield* Memory.make
+    const { events: driver } = yield* Memory.make
     const asked = yield* Deferred.make<void>()
     const go = yield* Deferred.make<void>()
     // The second process has looked the key up, and waits while the first appends.

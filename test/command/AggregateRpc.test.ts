@@ -67,7 +67,7 @@ for (const [name, way] of Object.entries(ways)) {
   ) =>
     check(
       what,
-      Effect.flatMap(Memory.make, (driver) =>
+      Effect.flatMap(Memory.make, ({ events: driver }) =>
         Effect.provide(program(driver), way(options.wrap?.(driver) ?? driver, options.changed)))
     )
 
@@ -273,7 +273,7 @@ describe("a connection that is lost", () => {
     check(
       `${when} the command was carried out fails it with OutcomeUnknown, and a repeat with its key gives one copy`,
       Effect.gen(function* () {
-        const driver = yield* Memory.make
+        const { events: driver } = yield* Memory.make
         let cut: "before" | "after" | undefined = when
         const { restart, url } = yield* shaky(driver, () => cut)
         yield* Effect.gen(function* () {
@@ -355,7 +355,7 @@ describe("the group of rpcs", () => {
   check(
     "runs the middleware of a command, around it and with its errors, and only of that command",
     Effect.gen(function* () {
-      const driver = yield* Memory.make
+      const { events: driver } = yield* Memory.make
       const context = yield* Layer.build(Layer.mergeAll(
         AggregateRpc.layerHandlers(Door).pipe(
           Layer.provide(DoorLive),

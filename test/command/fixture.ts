@@ -102,14 +102,18 @@ export const bank = (driver: Driver, changed: Partial<Handlers> = {}, options?: 
 /** Opens the store of a place: the same one each time. */
 export type Place = Effect.Effect<Driver, EventStoreError.EventStoreError, Scope.Scope>
 
-const inMemory: Effect.Effect<Place> = Effect.map(Memory.make, (driver) => Effect.succeed(driver))
+const inMemory: Effect.Effect<Place> = Effect.map(Memory.make, ({ events }) => Effect.succeed(events))
 
 const inFile: Effect.Effect<Place, never, Scope.Scope> = Effect.map(
   Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "dunnock-aggregate-"))),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
   ),
-  (folder) => Sqlite.make({ filename: join(folder, "events.db"), synchronous: "NORMAL" })
+  (folder) =>
+    Effect.map(
+      Sqlite.make({ filename: join(folder, "events.db"), synchronous: "NORMAL" }),
+      ({ events }) => events
+    )
 )
 
 /** A test that is an effect. */

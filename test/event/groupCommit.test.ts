@@ -18,7 +18,7 @@ const range = (from: number, to: number): Array<number> =>
 
 /** A SQLite store whose commits wait for a latch, and the events of each commit as it was begun. */
 const latched = Effect.gen(function* () {
-  const driver = yield* Sqlite.make({ filename: yield* file, synchronous: "NORMAL" })
+  const { events: driver } = yield* Sqlite.make({ filename: yield* file, synchronous: "NORMAL" })
   const latch = yield* Latch.make(true)
   const begun = yield* Latch.make(false)
   const groups: Array<ReadonlyArray<string | undefined>> = []

@@ -19,8 +19,12 @@ test("npm and JSR have the same license, and the changelog an entry for the vers
   expect(readFileSync(join(root, "CHANGELOG.md"), "utf8")).toContain(`\n## [${npm.version}]`)
 })
 
-test("npm and JSR ask for the same effect", () => {
-  expect(deno.imports.effect).toBe(`npm:effect@${npm.peerDependencies.effect}`)
+const packages = Object.entries(npm.peerDependencies)
+
+test("npm and JSR ask for the same effect and drivers", () => {
+  expect<object>(deno.imports).toMatchObject(
+    Object.fromEntries(packages.map(([name, version]) => [name, `npm:${name}@${version}`]))
+  )
 })
 
 test("npm exports what JSR exports, as built", () => {
@@ -36,8 +40,10 @@ test("every export is a file, and none is a wildcard", () => {
 })
 
 test("examples and tests find the exports by name under Deno", () => {
-  const { effect: _, ...imports } = deno.imports
-  expect<object>(imports).toEqual(Object.fromEntries(exports.map(([key, file]) => [importName(key), file])))
+  const imports = Object.entries(deno.imports).filter(([name]) => !(name in npm.peerDependencies))
+  expect(Object.fromEntries(imports)).toEqual(
+    Object.fromEntries(exports.map(([key, file]) => [importName(key), file]))
+  )
 })
 
 test("examples and tests find the exports by name under Bun and tsc", () => {

@@ -12,7 +12,7 @@ import process from "node:process"
 import * as Memory from "../../adapters/memory/mod.ts"
 import * as Sqlite from "../../adapters/sqlite/mod.ts"
 import type { Guarantees } from "../../src/event/EventStoreDriver.ts"
-import { Contract, EventStoreContract } from "../../src/testing/mod.ts"
+import { Contract, DocumentStoreContract, EventStoreContract } from "../../src/testing/mod.ts"
 import { leftOut } from "../contract/leftOut.ts"
 import { file } from "../contract/scratch.ts"
 
@@ -42,14 +42,14 @@ const failures = <S>(
     return { failed, ran: run.length }
   })
 
+const memory = Effect.succeed(Memory.layer)
+const sqlite = Effect.map(file, (filename) => Sqlite.layer({ filename }))
+
 const outcomes = await Effect.runPromise(Effect.all([
-  failures("memory", EventStoreContract.cases, Memory.guarantees, Effect.succeed(Memory.layer)),
-  failures(
-    "sqlite",
-    EventStoreContract.cases,
-    Sqlite.guarantees,
-    Effect.map(file, (filename) => Sqlite.layer({ filename }))
-  )
+  failures("memory", EventStoreContract.cases, Memory.guarantees, memory),
+  failures("memory", DocumentStoreContract.cases, Memory.guarantees, memory),
+  failures("sqlite", EventStoreContract.cases, Sqlite.guarantees, sqlite),
+  failures("sqlite", DocumentStoreContract.cases, Sqlite.guarantees, sqlite)
 ]))
 
 const failed = outcomes.flatMap(({ failed }) => failed)

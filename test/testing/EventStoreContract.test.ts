@@ -29,7 +29,7 @@ const topics = [...new Set(EventStoreContract.cases.map(({ topic }) => topic))]
 
 /** A store over one driver, however often it is opened. */
 const over = (change: (driver: Driver) => Driver) => {
-  const driver = change(Effect.runSync(Memory.make))
+  const driver = change(Effect.runSync(Memory.make).events)
   return EventStore.layer(Effect.sync(() => driver))
 }
 

@@ -15,7 +15,7 @@ const suffering = (
   change: Partial<EventStoreDriver.EventStoreDriver> = {}
 ) =>
   Effect.gen(function* () {
-    const driver = { ...yield* Memory.make, ...change }
+    const driver = { ...(yield* Memory.make).events, ...change }
     const asked: Array<number> = []
     const store = yield* EventStore.make(Faults.wrap(driver, (n) => {
       asked.push(n)

@@ -159,7 +159,7 @@ check(
     const shaky = EventStore.layer(
       Effect.map(
         Memory.make,
-        (driver) => Faults.wrap(driver, (n) => n === 2 ? "fail after commit" : undefined)
+        ({ events }) => Faults.wrap(events, (n) => n === 2 ? "fail after commit" : undefined)
       )
     )
     const sentence = given(Account, opened).when("Deposit", { amount: 5 }).thenFails(unknown)

@@ -13,7 +13,7 @@ import { events, openStore, write } from "./processes.ts"
 const faulty = (fault: (n: number) => Faults.Fault | undefined) =>
   Effect.gen(function* () {
     const filename = yield* file
-    const driver = yield* Sqlite.make({ filename })
+    const { events: driver } = yield* Sqlite.make({ filename })
     return { filename, store: yield* EventStore.make(Faults.wrap(driver, fault)) }
   })
 

@@ -1,0 +1,118 @@
+// Turns what mysql2 throws into Effect's `SqlError`. Not public.
+import * as SqlError from "effect/sql/SqlError"
+
+/** What was being done: an error of `commit` may have come when the transaction had been kept already. */
+export type Operation = "connect" | "execute" | "commit"
+
+interface Thrown {
+  readonly errno?: unknown
+  readonly code?: unknown
+  readonly message?: unknown
+}
+
+const thrown = (cause: unknown): Thrown => typeof cause === "object" && cause !== null ? cause : {}
+
+/** The number that the server gives to an error, such as 1062; undefined if the error is not the server's. */
+export const errno = (error: unknown): number | undefined => {
+  const { errno } = thrown(SqlError.isSqlError(error) ? error.reason.cause : error)
+  return typeof errno === "number" && errno >= 1000 ? errno : undefined
+}
+
+/** The errors of MySQL and MariaDB that are told apart (https://dev.mysql.com/doc/mysql-errors/8.4/en/). */
+export const Errno = {
+  tooManyConnections: 1040,
+  unknownDatabase: 1049,
+  tableExists: 1050,
+  shutdown: 1053,
+  duplicateKeyName: 1061,
+  duplicateEntry: 1062,
+  noSuchTable: 1146,
+  packetTooLarge: 1153,
+  errorDuringCommit: 1180,
+  queryInterrupted: 1317,
+  triggerExists: 1359,
+  noSuperForTriggers: 1419,
+  binaryLogging: 1598,
+  connectionKilled: 1927
+} as const
+
+type Reason = new (
+  fields: { readonly cause: unknown; readonly message: string; readonly operation: Operation }
+) => SqlError.SqlErrorReason
+
+const reasons = new Map<number, Reason>(([
+  [SqlError.ConnectionError, [
+    1040,
+    1042,
+    1043,
+    1053,
+    1080,
+    1129,
+    1130,
+    1152,
+    1158,
+    1159,
+    1160,
+    1161,
+    1203,
+    1226
+  ]],
+  [SqlError.ConnectionError, [1927, 4031]],
+  [SqlError.AuthenticationError, [1045, 1251, 1275, 1524, 1698, 1862, 3159]],
+  [SqlError.AuthorizationError, [1044, 1142, 1143, 1227, 1370, 1419, 1470]],
+  [SqlError.SqlSyntaxError, [1054, 1064, 1072, 1146, 1149, 1305, 1327]],
+  [SqlError.ConstraintError, [1048, 1216, 1217, 1264, 1364, 1366, 1406, 1451, 1452, 1644, 3819, 4025]],
+  [SqlError.DeadlockError, [1213]],
+  [SqlError.SerializationError, [1020, 3101]],
+  [SqlError.LockTimeoutError, [1205, 3572]],
+  [SqlError.StatementTimeoutError, [1969, 3024]]
+] as ReadonlyArray<readonly [Reason, ReadonlyArray<number>]>).flatMap(([reason, numbers]) =>
+  numbers.map((number) => [number, reason] as const)
+))
+
+/** Errors of the server after which a transaction that was being committed may have been kept. */
+const unsettled: ReadonlySet<number> = new Set([
+  Errno.shutdown,
+  Errno.errorDuringCommit,
+  Errno.queryInterrupted,
+  Errno.binaryLogging,
+  Errno.connectionKilled
+])
+
+/** What mysql2 says when it has not sent a statement. */
+const notSent = /closed state|Pool is closed/
+
+/** Whether a failed commit may have been kept all the same. */
+export const isUnsettled = ({ reason }: SqlError.SqlError): boolean => {
+  if (reason.operation !== "commit") return false
+  const number = errno(reason.cause)
+  return number === undefined
+    ? reason._tag === "ConnectionError" && !notSent.test(reason.message ?? "")
+    : unsettled.has(number)
+}
+
+const reasonOf = (cause: unknown, message: string, operation: Operation): SqlError.SqlErrorReason => {
+  const number = errno(cause)
+  const fields = { cause, message, operation }
+  if (number === undefined) return new SqlError.ConnectionError(fields)
+  if (number === Errno.duplicateEntry || number === 1169 || number === 1586) {
+    return new SqlError.UniqueViolation({
+      ...fields,
+      constraint: /for key '([^']+)'/.exec(message)?.[1] ?? "unknown"
+    })
+  }
+  return new (reasons.get(number) ?? SqlError.UnknownError)(fields)
+}
+
+const messageOf = (cause: unknown): string => {
+  const { code, message } = thrown(cause)
+  return typeof message === "string" && message !== ""
+    ? message
+    : typeof code === "string"
+    ? code
+    : String(cause)
+}
+
+/** Classifies what was thrown; a `SqlError` stays as it is. What does not come from the server is of the connection. */
+export const make = (cause: unknown, operation: Operation, message = messageOf(cause)): SqlError.SqlError =>
+  SqlError.isSqlError(cause) ? cause : new SqlError.SqlError({ reason: reasonOf(cause, message, operation) })

@@ -1,0 +1,229 @@
+// The event store on MySQL and MariaDB.
+//
+// Positions are given by the transaction that holds the lock of the store's one row, and the lock is held until the commit:
+// the order of commits is the order of positions, so no reader is ever given a lower position later, and what is rolled
+// back leaves no gap. An append is one round trip when this process knows the heads of the log and of the streams, since the
+// unique keys refuse it if somebody else has written meanwhile; otherwise it is two: lock and look, write and commit.
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { SqlError } from "effect/sql/SqlError"
+import {
+  type Append,
+  type EventPlace,
+  type EventStoreDriver,
+  type Facts,
+  type Inline,
+  plan,
+  positionOf,
+  type StoredEvent
+} from "../../src/event/EventStoreDriver.ts"
+import { EventStoreError, OutcomeUnknown, Unavailable } from "../../src/event/EventStoreError.ts"
+import * as EventLog from "../sql/EventLog.ts"
+import * as Heads from "./heads.ts"
+import type { Database, Transaction } from "./MysqlDatabase.ts"
+import { isUnsettled } from "./MysqlError.ts"
+import { dialect } from "./MysqlSchema.ts"
+import { inserts } from "./inserts.ts"
+
+/** Reads and writes the documents of an inline projection in a transaction; gives the statements that write them. */
+export type InlineWriter = (
+  transaction: Transaction,
+  inline: Inline,
+  events: ReadonlyArray<StoredEvent>,
+  before: number
+) => Effect.Effect<ReadonlyArray<EventLog.Statement>, EventStoreError | SqlError>
+
+/** There are no signals between processes. */
+const polling = Effect.sleep("25 millis")
+
+const lock: EventLog.Statement = ["select id from dunnock_store for update", []]
+
+/** How often an append is tried again whose transaction the server has chosen to end for the sake of another. */
+const retries = 10
+
+/** The driver of an open database, whose tables are there. */
+export const make = (
+  database: Database,
+  writeInline: InlineWriter
+): Effect.Effect<EventStoreDriver, EventStoreError> =>
+  Effect.gen(function* () {
+    const { name } = database
+    const failing = Effect.mapError((error: SqlError | EventStoreError) => toError(name, error))
+    const run = (statement: EventLog.Statement) =>
+      failing(Effect.map(database.run(statement), ({ rows }) => rows))
+    const store = (yield* run(["select id from dunnock_store", []]))[0]![0] as string
+    const sql = EventLog.statements(dialect, store)
+    const heads = Heads.make()
+
+    /** In one round trip, by what is known; undefined if that takes asking. */
+    const appendDirectly = (appends: ReadonlyArray<Append>, now: number) => {
+      const head = heads.log()
+      const revision = head && Heads.assumed(heads, appends)
+      if (head === undefined || revision === undefined) return undefined
+      const nothing = () => undefined
+      const { events, outcomes } = plan(appends, {
+        store,
+        head,
+        revision,
+        byId: nothing,
+        match: nothing,
+        now
+      })
+      // What is known may be of before: it is no ground for refusing.
+      if (outcomes.some(Result.isFailure)) return undefined
+      return Effect.map(
+        database.transaction((transaction) => transaction.commit([lock, ...inserts(events)])),
+        () => {
+          heads.wrote(events)
+          return outcomes
+        }
+      )
+    }
+
+    const appendAsking = (appends: ReadonlyArray<Append>, now: number, inline: Inline | undefined) =>
+      database.transaction((transaction) =>
+        Effect.gen(function* () {
+          const facts = yield* factsOf(transaction, sql, store, appends, now)
+          heads.found(facts.head)
+          const { events, outcomes } = plan(appends, facts)
+          if (events.length === 0) return outcomes
+          const documents = inline === undefined
+            ? []
+            : yield* writeInline(transaction, inline, events, facts.head.position)
+          yield* transaction.commit([...inserts(events), ...documents])
+          heads.wrote(events)
+          return outcomes
+        })
+      )
+
+    const append = (appends: ReadonlyArray<Append>, inline: Inline | undefined) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        const asking = Effect.retry(appendAsking(appends, now, inline), {
+          times: retries,
+          while: (error) => error._tag === "SqlError" && mayBegin(error)
+        })
+        const directly = inline === undefined ? appendDirectly(appends, now) : undefined
+        if (directly === undefined) return asking
+        return Effect.catchIf(directly, mayBegin, () => {
+          heads.contended()
+          return asking
+        })
+      })
+
+    const reading = EventLog.reading(sql, run)
+    const driver: EventStoreDriver = {
+      name,
+      store,
+      groupCommit: true,
+      append: (appends, inline) =>
+        append(appends, inline).pipe(
+          Effect.onError(() => Effect.sync(heads.forget)),
+          failing,
+          Effect.uninterruptible
+        ),
+      changed: () => polling,
+      ...reading,
+      readStream: (options) =>
+        Effect.tap(reading.readStream(options), (events) => Effect.sync(() => learn(heads, options, events)))
+    }
+    return driver
+  })
+
+/** Keeps the revision of a stream that was read to its end. */
+const learn = (
+  heads: Heads.Heads,
+  { direction, from, limit, stream }: Parameters<EventStoreDriver["readStream"]>[0],
+  events: ReadonlyArray<StoredEvent>
+): void => {
+  if (direction === "backwards") {
+    if (from === Infinity && limit > 0) heads.saw(stream, events[0]?.revision ?? 0)
+  } else if (events.length > 0) heads.saw(stream, events[events.length - 1]!.revision)
+  else if (from <= 1 && limit > 0) heads.saw(stream, 0)
+}
+
+/** Takes the lock and asks for all that is to be known, in one round trip. */
+const factsOf = (
+  transaction: Transaction,
+  sql: EventLog.Statements,
+  store: string,
+  appends: ReadonlyArray<Append>,
+  now: number
+): Effect.Effect<Facts, SqlError> => {
+  const streams = new Set<string>()
+  const ids = new Set<string>()
+  const positions = new Map<number, string>()
+  const conditions: Array<NonNullable<Append["condition"]>> = []
+  for (const append of appends) {
+    if (append.condition !== undefined) conditions.push(append.condition)
+    for (const { events, stream } of append.streams) {
+      streams.add(stream)
+      for (const { id } of events) {
+        if (id === undefined) continue
+        const position = positionOf(store, id)
+        if (position === undefined) ids.add(id)
+        else if (Number.isSafeInteger(position)) positions.set(position, id)
+      }
+    }
+  }
+  const matches = conditions.flatMap(({ after, queries }) => queries.map((query) => sql.match(after, query)))
+  const statements: ReadonlyArray<EventLog.Statement> = [
+    lock,
+    sql.newest,
+    ...matches,
+    ...chunks([...streams]).map((some): EventLog.Statement => [
+      "select 'stream', stream, max(revision) from dunnock_events where stream in (?) group by stream",
+      [some]
+    ]),
+    ...chunks([...ids]).map((some): EventLog.Statement => [
+      "select 'id', id, stream, revision, position from dunnock_events where id in (?)",
+      [some]
+    ]),
+    ...chunks([...positions.keys()]).map((some): EventLog.Statement => [
+      "select 'position', position, stream, revision, position from dunnock_events where position in (?) and id is null",
+      [some]
+    ])
+  ]
+  return Effect.map(transaction.run(statements), ([, newest, ...results]) => {
+    const [head] = newest!.rows
+    const revisions = new Map<string, number>()
+    const places = new Map<string, EventPlace>()
+    const found = results.splice(0, matches.length).map(({ rows: [row] }) =>
+      row && { position: row[0] as number, stream: row[1] as string, type: row[2] as string }
+    )
+    for (const [kind, key, ...values] of results.flatMap(({ rows }) => rows)) {
+      if (kind === "stream") revisions.set(key as string, values[0] as number)
+      else {
+        const [stream, revision, position] = values as [string, number, number]
+        places.set(kind === "id" ? key as string : positions.get(position)!, { stream, revision, position })
+      }
+    }
+    const matched = new Map(
+      conditions.map((condition) =>
+        [condition, found.splice(0, condition.queries.length).find((event) => event !== undefined)] as const
+      )
+    )
+    return {
+      store,
+      head: { position: (head?.[0] as number) ?? 0, recordedAt: (head?.[1] as number) ?? 0 },
+      revision: (stream) => revisions.get(stream) ?? 0,
+      byId: (id) => places.get(id),
+      match: (condition) => matched.get(condition),
+      now
+    }
+  })
+}
+
+/** Parts of a list that a statement takes. */
+const chunks = <A>(all: ReadonlyArray<A>, size = 1000): ReadonlyArray<ReadonlyArray<A>> =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
+
+/** Whether nothing was written and the same may succeed at once: it was refused for the sake of another. */
+const mayBegin = ({ reason: { _tag } }: SqlError): boolean =>
+  _tag === "UniqueViolation" || _tag === "DeadlockError" || _tag === "SerializationError"
+
+const toError = (store: string, error: SqlError | EventStoreError): EventStoreError => {
+  if (error._tag !== "SqlError") return error
+  const Reason = isUnsettled(error) ? OutcomeUnknown : Unavailable
+  return new EventStoreError({ reason: new Reason({ store, problem: error.message, cause: error }) })
+}

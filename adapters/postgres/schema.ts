@@ -1,0 +1,122 @@
+// The tables and functions of an event store on PostgreSQL.
+import type * as EventLog from "../sql/EventLog.ts"
+import { type Migrations, schema } from "../sql/migrations.ts"
+import { textArray } from "./values.ts"
+
+/** How PostgreSQL differs from the other databases. */
+export const dialect: EventLog.Dialect = {
+  parameter: (n) => `$${n}`,
+  inList: (expression, parameter) => `${expression} = any(${parameter})`,
+  list: textArray,
+  // Integers of 64 bits come as bigint, which is slower by far; these are exact up to 2^53, as numbers are.
+  number: (expression) => `${expression}::float8`,
+  upsert: (table, key, columns) =>
+    `insert into ${table} (${columns.join(", ")}) values (${columns.map((_, i) => `$${i + 1}`).join(", ")})
+    on conflict (${key}) do update set ${columns.map((column) => `${column} = excluded.${column}`).join(", ")}`
+}
+
+/** How long a statement waits for a lock that another one holds. */
+const lockTimeout = 10_000
+
+/** How long a transaction may be left open with nothing asked of it: its client is paused or gone. */
+const idleTimeout = 5_000
+
+/** The advisory lock of whoever appends: of this table, so that a database may hold several logs. */
+const lock = "pg_advisory_xact_lock((1685417582::bigint << 32) | 'dunnock_events'::regclass::oid::bigint)"
+
+/** Held while the tables are made; of the database, since the tables are not there yet. */
+export const lockSchema = "select pg_advisory_xact_lock(1685417582::bigint << 32)"
+
+/** The name of the channel on which appends are told. */
+export const channel = "'dunnock_' || 'dunnock_events'::regclass::oid"
+
+/**
+ * Takes the lock, and gives the newest event's position and time. What the transaction sets is gone with it.
+ */
+const createLock = `create function dunnock_lock(out newest float8, out recorded float8)
+language plpgsql as $$
+begin
+  perform set_config('idle_in_transaction_session_timeout', '${idleTimeout}', true),
+    set_config('lock_timeout', '${lockTimeout}', true);
+  perform ${lock};
+  select position, recorded_at into newest, recorded from dunnock_events
+    order by position desc limit 1;
+  newest := coalesce(newest, 0);
+  recorded := coalesce(recorded, 0);
+end $$`
+
+/**
+ * Appends a batch in one statement, if all that was assumed of the log is so; if not, it writes nothing and `before` is
+ * null. Assumed is: no event has one of the ids that are `given`, and the streams have these revisions (null: any, -1:
+ * any but 0). An event comes with the `place` of its stream among those of the batch and with how many `steps` its
+ * revision is above that which the stream had. Gives the position of the newest event before these, and the revisions.
+ *
+ * Every statement of the function sees what was committed when it began: those behind the lock see all earlier appends.
+ */
+const createAppend = `create function dunnock_append(
+  streams text[], assumed float8[], given text[],
+  event_streams text[], places int[], steps int[], ids text[], types text[], versions float8[], data_texts text[],
+  metadata_texts text[], tags_texts text[],
+  tag_names text[], tag_events int[], now float8,
+  out before float8, out revisions float8[]
+)
+language plpgsql set lock_timeout = '${lockTimeout}' as $$
+declare
+  newest bigint;
+  newest_at bigint;
+  agreed boolean;
+begin
+  perform ${lock};
+  select position, recorded_at into newest, newest_at from dunnock_events order by position desc limit 1;
+  select
+    array_agg(found.revision order by known.n),
+    bool_and(case known.revision when -1 then found.revision > 0 else found.revision = known.revision end)
+  into revisions, agreed
+  from unnest(streams, assumed) with ordinality as known (stream, revision, n)
+  cross join lateral (
+    select coalesce(max(event.revision), 0)::float8 as revision from dunnock_events as event
+    where event.stream = known.stream
+  ) as found;
+  if agreed is false then return; end if;
+  if cardinality(given) > 0 and exists (select from dunnock_events where id = any(given)) then return; end if;
+  before := coalesce(newest, 0);
+  insert into dunnock_events
+    (position, stream, revision, id, type, version, data, metadata, tags, recorded_at)
+  select before + e.n, e.stream, revisions[e.place] + e.step, e.id, e.type, e.version, e.data, e.metadata, e.tags,
+    greatest(now, newest_at)
+  from unnest(event_streams, places, steps, ids, types, versions, data_texts, metadata_texts, tags_texts)
+    with ordinality as e (stream, place, step, id, type, version, data, metadata, tags, n);
+  if cardinality(tag_names) > 0 then
+    insert into dunnock_event_tags (tag, position)
+    select e.tag, before + e.n from unnest(tag_names, tag_events) as e (tag, n);
+  end if;
+  perform pg_notify(${channel}, '');
+end $$`
+
+/** Functions that change the log set this for their transaction; nobody else does. */
+const createRefuse = `create function dunnock_refuse() returns trigger language plpgsql as $$
+begin
+  if current_setting('dunnock.may_change', true) is distinct from 'yes' then
+    raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation';
+  end if;
+  return null;
+end $$`
+
+export const migrations: Migrations = schema({
+  text: `text collate "C"`,
+  name: `text collate "C"`,
+  single: "text not null",
+  integer: "bigint",
+  table: "",
+  keyTable: "",
+  whereGiven: (column) => `where ${column} is not null`,
+  appendOnly: [
+    createRefuse,
+    ...["dunnock_events", "dunnock_event_tags"].map((table) =>
+      `create trigger ${table}_append_only before update or delete or truncate on ${table}
+      for each statement execute function dunnock_refuse()`
+    )
+  ],
+  functions: [createLock, createAppend],
+  newId: "gen_random_uuid()::text"
+})

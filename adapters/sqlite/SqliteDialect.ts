@@ -1,0 +1,85 @@
+// How documents are asked for in SQLite's words.
+import type { Kind } from "../../src/repository/DocumentStore.ts"
+import type { DocumentDialect } from "../sql/Documents.ts"
+
+/** The place of a field in a document, as a literal: an index on an expression is used by the same expression only. */
+const pathOf = (name: string): string => `'${`$.${JSON.stringify(name)}`.replaceAll("'", "''")}'`
+
+const field = (name: string, kind: Kind): string => {
+  const path = pathOf(name)
+  switch (kind) {
+    case "text":
+      return `case json_type(data, ${path}) when 'text' then data ->> ${path} end`
+    case "number":
+      return `case when json_type(data, ${path}) in ('integer', 'real') then cast(data ->> ${path} as real) end`
+    case "boolean":
+      return `case json_type(data, ${path}) when 'true' then 1 when 'false' then 0 end`
+    case "any":
+      return `data ->> ${path}`
+  }
+}
+
+/** A pattern for GLOB, which tells capital letters from others where LIKE does not, and how it begins. */
+const toGlob = (pattern: string): { readonly glob: string; readonly beginning: string } => {
+  let glob = ""
+  let beginning: string | undefined
+  let literal = ""
+  for (const [part] of pattern.matchAll(/\\.|./gsu)) {
+    if (part === "%" || part === "_") {
+      beginning ??= literal
+      glob += part === "%" ? "*" : "?"
+    } else {
+      const character = part.length > 1 && part.startsWith("\\") ? part.slice(1) : part
+      literal += character
+      glob += "*?[".includes(character) ? `[${character}]` : character
+    }
+  }
+  return { glob, beginning: beginning ?? literal }
+}
+
+/** The first text, by code points, after all that begin so; undefined if there is none. */
+const following = (beginning: string): string | undefined => {
+  const points = Array.from(beginning, (character) => character.codePointAt(0)!)
+  while (points.length > 0) {
+    const last = points.pop()!
+    if (last === 0x10ffff) continue
+    // Halves of surrogate pairs are no characters.
+    return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1)
+  }
+  return undefined
+}
+
+/** The documents of SQLite. */
+export const documents: DocumentDialect = {
+  parameter: () => "?",
+  types: { id: "text", integer: "integer", data: "text check (json_valid(data))", table: "strict" },
+  data: "data",
+  field: ({ kind, name }) => field(name, kind),
+  column: (column) => column,
+  // Read from its digits, as a number in a document is: so both become the same.
+  value: (kind, parameter) => kind === "number" ? `cast(${parameter} as real)` : parameter,
+  toValue: (kind, value) => kind === "number" ? String(value) : value,
+  inList: (expression, kind, parameter) =>
+    `${expression} in (select ${
+      kind === "number" ? "cast(value as real)" : "value"
+    } from json_each(${parameter}))`,
+  toList: (_, values) => JSON.stringify(values),
+  like: (expression, pattern, add) => {
+    const { beginning, glob } = toGlob(pattern)
+    const conditions = [`${expression} glob ${add(glob)}`]
+    // An index serves these two.
+    if (beginning !== "") {
+      const end = following(beginning)
+      conditions.push(`${expression} >= ${add(beginning)}`)
+      if (end !== undefined) conditions.push(`${expression} < ${add(end)}`)
+    }
+    return `(${conditions.join(" and ")})`
+  },
+  order: (expression, direction) => `${expression} ${direction}`,
+  index: (table, name, _, expression) => [
+    `create index if not exists ${name} on ${table} (${expression}, id)`
+  ],
+  expiryIndex: (table, name) => [
+    `create index if not exists ${name} on ${table} (expires_at) where expires_at is not null`
+  ]
+}

@@ -1,0 +1,78 @@
+import { item } from "./Cart.ts"
+import type { Commands } from "./Store.ts"
+import { check, rate, type Sample, type Settings } from "./Workload.ts"
+
+/** Events in a stream before its first command; the three commands that follow on average meet about five. */
+const present = 4
+const commandsPerStream = 3
+
+/** Numbers in [0, 1), the same in every run. */
+const random = (seed: number) => (): number => {
+  seed = (seed + 0x6d2b79f5) | 0
+  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+  return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+}
+
+/** Callers that take the next command as soon as theirs is done, until there is none or `ms` have passed. */
+const round = async (
+  store: Commands,
+  callers: number,
+  streams: ReadonlyArray<string>,
+  ms: number
+): Promise<number> => {
+  const end = performance.now() + ms
+  const waiting = streams.entries()
+  let done = 0
+  const caller = async () => {
+    for (const [index, stream] of waiting) {
+      await store.command(stream, item(index))
+      done++
+      if (performance.now() > end) return
+    }
+  }
+  await Promise.all(Array.from({ length: callers }, caller))
+  return done
+}
+
+/** Rounds of commands on streams that are new in each round, first to get warm and then for `ms`. */
+export const drive = async <Store extends Commands>(
+  store: Store,
+  callers: number,
+  width: number,
+  ms: number,
+  verify: (store: Store, expected: number) => Promise<void> = async () => {}
+): Promise<Sample> => {
+  const pick = random(42)
+  let rounds = 0
+  let expected = 0
+
+  const prepare = async () => {
+    const number = rounds++
+    const name = (index: number) => `cart-${number}-${index}`
+    await store.seed(
+      Array.from({ length: width }, (_, index) => name(index)),
+      present
+    )
+    const picked = Array.from(
+      { length: width * commandsPerStream },
+      () => name(Math.floor(pick() * width))
+    )
+    return async () => {
+      const done = await round(store, callers, picked, ms)
+      expected += width * present + done
+      return done
+    }
+  }
+
+  await rate(ms * 0.6, prepare)
+  const sample = await rate(ms, prepare)
+  const stored = await store.count()
+  check(stored === expected, `${stored} events stored, ${expected} expected`)
+  await verify(store, expected)
+  await store.close()
+  return sample
+}
+
+/** The number of streams in a round. */
+export const width = ({ quick }: Settings): number => quick ? 200 : 1000

@@ -1,0 +1,74 @@
+import { drive, width } from "../lib/Callers.ts"
+import { fileIn, remove } from "../lib/Contenders.ts"
+import * as Mysql from "../lib/Mysql.ts"
+import * as Postgres from "../lib/Postgres.ts"
+import type { Inlined } from "../lib/Store.ts"
+import { type Case, check, type Measure, type Settings } from "../lib/Workload.ts"
+
+const callers = 32
+
+type Open = (address: string) => Promise<Inlined>
+
+/** The views must have every event that is stored. */
+const verify = async (store: Inlined, expected: number): Promise<void> => {
+  const { count } = await store.view()
+  check(count === expected, `${count} events in the views, ${expected} expected`)
+}
+
+const measure = (store: Inlined, settings: Settings) =>
+  drive(store, callers, width(settings), settings.quick ? 300 : 1500, verify)
+
+const inFile = (open: () => Promise<Open>): Measure => async (settings) => {
+  const filename = fileIn(settings.folder, `inline-${process.pid}`)
+  try {
+    return await measure(await (await open())(filename), settings)
+  } finally {
+    remove(filename)
+  }
+}
+
+const onPostgres = (open: () => Promise<Open>): Measure => async (settings) => {
+  const { url } = await Postgres.database(settings.servers.postgres ?? "", "bench_inline")
+  return measure(await (await open())(url), settings)
+}
+
+const onMysql = (open: () => Promise<Open>): Measure => async (settings) => {
+  const { url } = await Mysql.database(settings.servers.mysql ?? "", "bench_inline")
+  return measure(await (await open())(url), settings)
+}
+
+/** The commands of 32 callers, each of which also changes the view of its cart, in the transaction of the append. */
+export const cases: ReadonlyArray<Case> = [
+  {
+    name: "sqlite",
+    unit: "opsPerSec",
+    repetitions: 3,
+    contenders: {
+      "raw": inFile(async () => (await import("../contender/inlineSqlite.ts")).open),
+      "@event-driven-io/emmett-sqlite": inFile(
+        async () => (await import("../contender/inlineEmmett.ts")).openSqlite
+      )
+    }
+  },
+  {
+    name: "postgres",
+    unit: "opsPerSec",
+    server: "postgres",
+    repetitions: 3,
+    contenders: {
+      "raw": onPostgres(async () => (await import("../contender/inlinePostgres.ts")).open),
+      "@event-driven-io/emmett-postgresql": onPostgres(
+        async () => (await import("../contender/inlineEmmett.ts")).openPostgres
+      )
+    }
+  },
+  {
+    name: "mysql",
+    unit: "opsPerSec",
+    server: "mysql",
+    repetitions: 3,
+    contenders: {
+      "raw": onMysql(async () => (await import("../contender/inlineMysql.ts")).open)
+    }
+  }
+]

@@ -1,0 +1,234 @@
+// Brings the documents of a generation up to date with the log, page by page. Not public.
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as EventStore from "../event/EventStore.ts"
+import type { StoredEvent } from "../event/EventStoreDriver.ts"
+import type { EventStoreError } from "../event/EventStoreError.ts"
+import type { DocumentStore, Field, Write } from "../repository/DocumentStore.ts"
+import type { DocumentStoreError } from "../repository/DocumentStoreError.ts"
+import * as Generations from "./Generations.ts"
+import * as Known from "./Known.ts"
+import type { Failed } from "./ProjectionError.ts"
+import * as ProjectionFold from "./ProjectionFold.ts"
+
+/** A projection over its stores. */
+export interface Projector<Doc> {
+  readonly definition: ProjectionFold.Definition<Doc>
+  readonly indexes: ReadonlyArray<Field>
+  readonly store: EventStore.EventStore
+  readonly documents: DocumentStore
+  /** Told of every step. */
+  readonly onStep: (generation: number, position: number, handled: number) => void
+}
+
+/** How far a run has come. */
+export interface Standing {
+  readonly checkpoint: Generations.Checkpoint
+  /** Where it is; beyond its checkpoint if there was nothing to write. */
+  readonly position: number
+}
+
+/**
+ * What to do when there are no more events: go on reading, begin again at the checkpoint (which others may have moved), or
+ * end. `changed` ends when there may be more.
+ */
+export type AtEnd<E> = (
+  standing: Standing,
+  changed: Effect.Effect<void>
+) => Effect.Effect<"go on" | "save" | "again" | "end", E>
+
+/** Pages of the log: small at first, for whoever waits for it, but soon large; and not too large for the memory. */
+const firstSize = 256
+const largestSize = 5_000
+const largestPage = 8_000_000
+
+/** How long a position for which there was nothing to write may go unwritten, in milliseconds. */
+const unsavedFor = 100
+
+interface Page {
+  readonly events: ReadonlyArray<StoredEvent>
+  readonly upTo: number
+  /** Asked for before reading. */
+  readonly changed: Effect.Effect<void>
+}
+
+/**
+ * Takes in the events of the log after the checkpoint of a generation. Ends with `false` when the generation has been
+ * retired. While a page is worked on the next is read. A commit that fails ends it: what is known of the documents may
+ * be wrong then, and it has to be run again.
+ */
+export const run = <Doc, E>(
+  projector: Projector<Doc>,
+  generation: number,
+  atEnd: AtEnd<E>
+): Effect.Effect<boolean, E | Failed | EventStoreError | DocumentStoreError> =>
+  Effect.scoped(Effect.gen(function* () {
+    while (true) {
+      const checkpoint = yield* Generations.readCheckpoint(
+        projector.documents,
+        projector.definition.name,
+        generation
+      )
+      if (checkpoint === undefined) return false
+      if ((yield* follow(projector, generation, checkpoint, atEnd)) === "end") return true
+    }
+  }))
+
+const follow = Effect.fnUntraced(function* <Doc, E>(
+  projector: Projector<Doc>,
+  generation: number,
+  begin: Generations.Checkpoint,
+  atEnd: AtEnd<E>
+) {
+  const { documents, onStep } = projector
+  const writer = makeWriter(projector, generation, begin)
+  yield* writer.settle
+  const known = Known.make(
+    projector.definition,
+    documents,
+    writer.collection,
+    begin.at === 1 && begin.position === 0 && documents.transactional
+  )
+  let position = begin.position
+  let size = firstSize
+  let savedAt = yield* Clock.currentTimeMillis
+  let next: Effect.Effect<Page, EventStoreError> = readPage(projector, position, size)
+  onStep(generation, position, 0)
+  while (true) {
+    const { changed, events, upTo } = yield* next
+    if (upTo <= position) {
+      const then = yield* atEnd({ checkpoint: writer.checkpoint(), position }, changed)
+      if (then === "end" || then === "again") return then
+      if (then === "save" && position > writer.checkpoint().position) {
+        yield* writer.write(position, [], 0, [])
+      }
+      next = readPage(projector, position, size)
+      continue
+    }
+    size = nextSize(size, events)
+    const reading = yield* Effect.forkScoped(readPage(projector, upTo, size))
+    next = Fiber.join(reading)
+    const reached = yield* takeIn(projector, writer, known, events, upTo, savedAt)
+    position = upTo
+    savedAt = reached
+    onStep(generation, position, events.length)
+  }
+})
+
+const readPage = <Doc>(
+  { definition, store }: Projector<Doc>,
+  after: number,
+  limit: number
+): Effect.Effect<Page, EventStoreError> =>
+  Effect.suspend(() => {
+    // Asked for before reading, so that an append in between is not missed.
+    const changed = store.changed()
+    return Effect.map(
+      store.driver.readLog({ after, limit, queries: [{ types: definition.events.types }] }),
+      ({ events, upTo }) => ({ events, upTo, changed })
+    )
+  })
+
+const nextSize = (size: number, events: ReadonlyArray<StoredEvent>): number => {
+  if (events.length === 0) return size
+  const length = events.reduce((sum, { data, metadata }) => sum + data.length + metadata.length, 0)
+  const fitting = Math.floor(largestPage * events.length / length)
+  return Math.max(1, Math.min(size * 4, largestSize, fitting))
+}
+
+/** Takes in a page, in one commit, and says when it was saved. */
+const takeIn = Effect.fnUntraced(function* <Doc>(
+  { definition, store }: Projector<Doc>,
+  writer: Writer<Doc>,
+  known: Known.Known<Doc>,
+  events: ReadonlyArray<StoredEvent>,
+  upTo: number,
+  savedAt: number
+) {
+  const now = yield* Clock.currentTimeMillis
+  if (events.length === 0 && now - savedAt < unsavedFor) return savedAt
+  const prepared = ProjectionFold.prepare(definition, store.driver.store, events)
+  yield* known.load(prepared)
+  const { changes, failures } = ProjectionFold.fold(definition, prepared, known.entry, !writer.fenced)
+  const stopped = definition.onFailure === "stop" ? failures[0] : undefined
+  const reached = stopped === undefined ? upTo : stopped.position - 1
+  const handled = stopped === undefined
+    ? events.length - failures.length
+    : events.findIndex(({ position }) => position === stopped.position)
+  const versions = yield* writer.write(reached, changes, handled, failures)
+  known.remember(changes, versions)
+  for (const failure of failures) yield* Effect.logError(failure.message)
+  if (stopped !== undefined) return yield* Effect.fail(stopped)
+  return now
+})
+
+interface Writer<Doc> {
+  readonly collection: ReturnType<typeof Generations.documentsOf>
+  /** Whether the checkpoint guards the documents: they are written together or not at all. */
+  readonly fenced: boolean
+  readonly checkpoint: () => Generations.Checkpoint
+  /** Finishes what a commit that broke off has left. */
+  readonly settle: Effect.Effect<void, DocumentStoreError>
+  /** Writes what has changed and how far it goes; gives the new versions of the documents. */
+  readonly write: (
+    position: number,
+    changes: ReadonlyArray<ProjectionFold.Change<Doc>>,
+    handled: number,
+    failures: ReadonlyArray<Failed>
+  ) => Effect.Effect<ReadonlyArray<number>, DocumentStoreError>
+}
+
+const makeWriter = <Doc>(
+  { definition: { name, onFailure }, documents, indexes }: Projector<Doc>,
+  generation: number,
+  begin: Generations.Checkpoint
+): Writer<Doc> => {
+  const collection = Generations.documentsOf(name, indexes, generation)
+  const fenced = documents.transactional
+  let checkpoint = begin
+  const advance = (position: number, counts: Generations.Counts) => {
+    const next = { ...counts, position, at: checkpoint.at + 1 }
+    return { next, put: Generations.advance(name, generation, checkpoint.at, position, counts) }
+  }
+  const remove = (ids: ReadonlyArray<string>) =>
+    ids.length === 0
+      ? Effect.void
+      : documents.commit(ids.map((id): Write => ({ op: "remove", collection, id, expected: "any" })))
+  return {
+    collection,
+    fenced,
+    checkpoint: () => checkpoint,
+    settle: Effect.suspend(() => remove(checkpoint.removing)),
+    write: (position, changes, handled, failures) => {
+      const last = failures[failures.length - 1]
+      const counts = {
+        handled: checkpoint.handled + handled,
+        skipped: checkpoint.skipped + (onFailure === "skip" ? failures.length : 0),
+        failure: last === undefined ? onFailure === "skip" ? checkpoint.failure : null : Generations.toFailure(last),
+        removing: fenced ? [] : changes.flatMap(({ id, text }) => text === undefined ? [id] : [])
+      }
+      const { next, put } = advance(position, counts)
+      const done = (versions: ReadonlyArray<number>) => {
+        checkpoint = next
+        return versions
+      }
+      if (fenced) {
+        const writes = changes.map((change) => ProjectionFold.toWrite(collection, change, "any"))
+        return Effect.map(documents.commit([...writes, put]), done)
+      }
+      // One by one: a document that is ahead of the checkpoint is left alone when its events come again, which is why
+      // those that go are there until the checkpoint has moved.
+      const puts = changes.map((change) =>
+        change.text === undefined ? undefined : ProjectionFold.toWrite(collection, change, "version")
+      )
+      return Effect.gen(function* () {
+        const written = puts.filter((write) => write !== undefined)
+        const versions = yield* documents.commit([...written, put])
+        yield* remove(counts.removing)
+        let i = 0
+        return done(puts.map((write) => write === undefined ? 0 : versions[i++]!))
+      })
+    }
+  }
+}

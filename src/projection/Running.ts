@@ -1,0 +1,247 @@
+// A projection at work in this process: it keeps the live generation up to date and builds new ones. Not public.
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { EventStoreError } from "../event/EventStoreError.ts"
+import { DocumentStoreError } from "../repository/DocumentStoreError.ts"
+import { signal, type Signal } from "../subscription/Live.ts"
+import * as Generations from "./Generations.ts"
+import * as Lease from "./Lease.ts"
+import { Failed, Outdated, ProjectionError } from "./ProjectionError.ts"
+import * as Projector from "./Projector.ts"
+
+type StoreError = EventStoreError | DocumentStoreError
+
+export interface Running<Doc> extends Projector.Projector<Doc> {
+  readonly version: number
+  readonly fingerprint: string
+  readonly lease: Duration.Duration
+  /** Whether this process takes part in the work, or only asks. */
+  readonly works: boolean
+  /** Which generation is live, as known here: at most a second old. */
+  readonly pointer: Effect.Effect<Generations.Pointer, DocumentStoreError>
+  /** Which generation is live, read now. */
+  readonly refresh: Effect.Effect<Generations.Pointer, DocumentStoreError>
+  /** Which generation is live, as it was last read here. */
+  readonly lastPointer: () => Generations.Pointer | undefined
+  readonly here: Here
+}
+
+/** What is known only to the process that works. */
+export interface Here {
+  /** How far the generation that this process works on has come. */
+  reached: { readonly generation: number; readonly position: number } | undefined
+  /** Why this process has stopped. */
+  stopped: ProjectionError | undefined
+  /** Events a second of late. */
+  rate: number
+  /** Told when one of these changes. */
+  readonly progress: Signal
+  /** Told when another generation must have become live. */
+  readonly moved: Signal
+}
+
+/** How old what is known of the pointer may be, in milliseconds. */
+const freshFor = 1_000
+
+export const make = <Doc>(
+  options: Omit<Projector.Projector<Doc>, "onStep"> & Pick<Running<Doc>, "version" | "fingerprint" | "lease" | "works">
+): Effect.Effect<Running<Doc>> =>
+  Effect.map(Effect.clockWith(Effect.succeed), (clock) => {
+    let last: { readonly pointer: Generations.Pointer; readonly at: number } | undefined
+    const here: Here = { reached: undefined, stopped: undefined, rate: 0, progress: signal(), moved: signal() }
+    const refresh = Effect.map(
+      Generations.readPointer(options.documents, options.definition.name),
+      (pointer) => {
+        // One that was read earlier may come later.
+        if (last === undefined || pointer.at >= last.pointer.at) {
+          last = { pointer, at: clock.currentTimeMillisUnsafe() }
+        }
+        return last.pointer
+      }
+    )
+    const rate = meter(clock)
+    return {
+      ...options,
+      here,
+      refresh,
+      pointer: Effect.suspend(() =>
+        last !== undefined && clock.currentTimeMillisUnsafe() - last.at < freshFor
+          ? Effect.succeed(last.pointer)
+          : refresh
+      ),
+      lastPointer: () => last?.pointer,
+      onStep: (generation, position, handled) => {
+        here.rate = rate(handled)
+        here.reached = { generation, position }
+        here.progress.notify()
+      }
+    }
+  })
+
+/** Counts how many there are a second, over about the last second. */
+const meter = (clock: Clock.Clock) => {
+  let since = clock.currentTimeMillisUnsafe()
+  let count = 0
+  let rate = 0
+  return (more: number): number => {
+    const now = clock.currentTimeMillisUnsafe()
+    count += more
+    if (now - since >= 1_000 || rate === 0) rate = Math.round(count * 1_000 / Math.max(now - since, 1))
+    if (now - since >= 1_000) {
+      since = now
+      count = 0
+    }
+    return rate
+  }
+}
+
+const error = (reason: ProjectionError["reason"]) => new ProjectionError({ reason })
+
+const outdated = <Doc>({ definition, version }: Running<Doc>, live: number) =>
+  error(new Outdated({ projection: definition.name, version, live }))
+
+/**
+ * Tries again for as long as it is the stores that fail: at once if another has come first, after growing pauses if they
+ * are away. A failure of the projection itself ends it.
+ */
+const persistently = <A, E>(
+  name: string,
+  self: Effect.Effect<A, E | Failed | StoreError>
+): Effect.Effect<A, Exclude<E, StoreError | Failed> | ProjectionError> => {
+  const attempt = (pause: number): Effect.Effect<A, Exclude<E, StoreError | Failed> | ProjectionError> =>
+    Effect.flatMap(Clock.currentTimeMillis, (begun) =>
+      Effect.catchCause(self, (cause) => {
+        const failure = cause.reasons.find(Cause.isFailReason)?.error
+        if (failure instanceof Failed) return Effect.fail(error(failure))
+        if (failure instanceof ProjectionError) return Effect.fail(failure)
+        if (Cause.hasInterrupts(cause)) return Effect.failCause(cause as Cause.Cause<never>)
+        if (failure instanceof DocumentStoreError && failure.reason._tag === "VersionConflict") {
+          return Effect.andThen(Effect.yieldNow, Effect.suspend(() => attempt(firstPause)))
+        }
+        return Effect.logWarning(`${name} has to begin again`, cause).pipe(
+          Effect.andThen(Effect.sleep(pause)),
+          Effect.andThen(Clock.currentTimeMillis),
+          Effect.flatMap((now) => attempt(now - begun > 10_000 ? firstPause : Math.min(pause * 2, 5_000)))
+        )
+      }))
+  return attempt(firstPause)
+}
+
+const firstPause = 50
+
+/**
+ * Keeps the live generation up to date, in one process at a time, for as long as it is of this version. `inline` is for
+ * those who look after what the transactions of appends have left out.
+ */
+export const keepLive = <Doc>(running: Running<Doc>, inline: boolean): Effect.Effect<void> => {
+  const { definition: { name }, documents, here, lease, version } = running
+  const work = Effect.gen(function* () {
+    while (true) {
+      const pointer = yield* running.refresh
+      if (pointer.version !== version) return yield* Effect.fail(outdated(running, pointer.version))
+      yield* Projector.run(running, pointer.generation, inline ? afterInline : afterAppends)
+      // Retired: another is live by now, or will be at once.
+      yield* Effect.sleep(10)
+    }
+  })
+  return persistently(name, Lease.hold(documents, `${name}/lease/${version}`, lease, work)).pipe(
+    Effect.catch((stopped) => {
+      here.stopped = stopped
+      here.progress.notify()
+      return Effect.logError(`${name} has stopped: ${stopped.message}`)
+    })
+  )
+}
+
+const afterAppends: Projector.AtEnd<never> = ({ checkpoint, position }, changed) =>
+  position === checkpoint.position
+    ? Effect.as(changed, "go on")
+    : Effect.raceFirst(Effect.as(changed, "go on" as const), Effect.as(Effect.sleep(100), "save" as const))
+
+/** The transactions of appends move the checkpoint themselves, so that there is no hurry, and mostly nothing to do. */
+const afterInline: Projector.AtEnd<never> = ({ checkpoint, position }, changed) =>
+  position === checkpoint.position
+    ? Effect.as(Effect.andThen(changed, Effect.sleep(25)), "again")
+    : Effect.succeed("save")
+
+/**
+ * Keeps up with what is live and what is being built, so that the transactions of appends write to the right generations.
+ */
+export const keepPointer = <Doc>({ here, refresh }: Running<Doc>): Effect.Effect<never> =>
+  Effect.forever(
+    Effect.suspend(() =>
+      Effect.raceFirst(here.moved.next(), Effect.sleep(freshFor / 2)).pipe(
+        Effect.andThen(Effect.ignore(refresh))
+      )
+    )
+  )
+
+/** Waits until this version is live, and builds it if nobody else does. Fails if a newer one is. */
+export const ensureLive = <Doc>(running: Running<Doc>): Effect.Effect<void, ProjectionError> =>
+  build(running, ({ version }) => version >= running.version)
+
+/**
+ * Builds a new generation beside the live one and makes it live, unless the goal is reached before: by this process, or
+ * by another whose work this one waits for.
+ */
+export const build = <Doc>(
+  running: Running<Doc>,
+  goal: (pointer: Generations.Pointer) => boolean
+): Effect.Effect<void, ProjectionError> => {
+  const { definition: { name }, documents, lease, version } = running
+  const isReached = Effect.flatMap(running.refresh, (pointer) =>
+    pointer.version > version || (pointer.building?.version ?? 0) > version && !goal(pointer)
+      ? Effect.fail(outdated(running, Math.max(pointer.version, pointer.building?.version ?? 0)))
+      : Effect.succeed(goal(pointer)))
+  const reached: Effect.Effect<void, DocumentStoreError | ProjectionError> = Effect.flatMap(
+    isReached,
+    (yes) => yes ? Effect.void : Effect.andThen(Effect.sleep(100), reached)
+  )
+  const work = Effect.gen(function* () {
+    while (!(yield* isReached)) {
+      const generation = yield* target(running)
+      yield* Projector.run({ ...running, onStep: () => {} }, generation, promote(running, generation))
+    }
+  })
+  const held = Lease.hold(documents, `${name}/lease/build`, lease, work)
+  return persistently(
+    name,
+    isReached.pipe(
+      Effect.flatMap((yes) => yes ? Effect.void : Effect.raceFirst(held, reached)),
+      Effect.andThen(Generations.sweep(documents, name)),
+      Effect.andThen(Effect.asVoid(running.refresh))
+    )
+  )
+}
+
+/** The generation to build: what has been begun by the same code, or a new one. */
+const target = Effect.fnUntraced(function* <Doc>(running: Running<Doc>) {
+  const { definition: { name }, documents, fingerprint, version } = running
+  const pointer = yield* Generations.readPointer(documents, name)
+  const { building } = pointer
+  if (building !== null && building.version === version && building.fingerprint === fingerprint) {
+    const checkpoint = yield* Generations.readCheckpoint(documents, name, building.generation)
+    if (checkpoint !== undefined) return building.generation
+  }
+  return (yield* Generations.begin(documents, name, pointer, running)).generation
+})
+
+/** Makes a generation live that has come as far as the old one; if that goes on at this moment, a little later. */
+const promote = <Doc>(running: Running<Doc>, generation: number): Projector.AtEnd<DocumentStoreError> => {
+  const { definition: { name }, documents } = running
+  return Effect.fnUntraced(function* ({ checkpoint, position }) {
+    if (position > checkpoint.position) return "save"
+    const pointer = yield* Generations.readPointer(documents, name)
+    if (pointer.building?.generation !== generation) return "again"
+    const old = pointer.generation === 0
+      ? undefined
+      : yield* Generations.readCheckpoint(documents, name, pointer.generation)
+    if (old !== undefined && old.position > position) return "go on"
+    return yield* Generations.promote(documents, name, pointer, checkpoint, old).pipe(
+      Effect.as("end" as const),
+      Effect.catchReason("DocumentStoreError", "VersionConflict", () => Effect.as(Effect.yieldNow, "again" as const))
+    )
+  })
+}

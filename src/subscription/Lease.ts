@@ -1,0 +1,188 @@
+// A shard while it is owned: the only place that writes its document on behalf of the owner. Not public.
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Cause from "effect/Cause"
+import * as Option from "effect/Option"
+import * as Semaphore from "effect/Semaphore"
+import { EventStoreError } from "../event/EventStoreError.ts"
+import type { DocumentStore, Write } from "../repository/DocumentStore.ts"
+import { DocumentStoreError } from "../repository/DocumentStoreError.ts"
+import * as ShardState from "./ShardState.ts"
+
+/** Another has the shard now, or has moved it to another position: what is in memory of it is no longer right. */
+export interface LeaseLost {
+  readonly _tag: "LeaseLost"
+}
+
+export const leaseLost: LeaseLost = { _tag: "LeaseLost" }
+
+export type Change = (state: ShardState.ShardState) => ShardState.ShardState
+
+/** A change of the shard's document, and what is written with it. */
+export interface Pending {
+  readonly change: Change
+  readonly writes: ReadonlyArray<Write>
+  /** Called when it has been written. */
+  readonly written?: () => void
+}
+
+const nothing: Pending = { change: (state) => state, writes: [] }
+
+type Failure = DocumentStoreError | LeaseLost
+
+export interface Lease {
+  /** The document as last written or read. */
+  readonly state: () => ShardState.ShardState
+  /** Writes a change, with other documents; waits for a store that is away. */
+  readonly write: (pending: Pending) => Effect.Effect<void, Failure>
+  /** Extends the lease. */
+  readonly renew: Effect.Effect<void, Failure>
+  /** Reads the document again; fails if it is another's. */
+  readonly refresh: Effect.Effect<void, Failure>
+  /** Whether somebody else has moved the shard: `write` fails until the new position is accepted. */
+  readonly isMoved: () => boolean
+  readonly accept: () => void
+  /** What is to be written when the shard is given back. */
+  readonly atRelease: (pending: (() => Pending) | undefined) => void
+  /** Gives the shard back, if it can be done now. */
+  readonly release: Effect.Effect<void>
+}
+
+/** How long to wait before the n-th attempt, in milliseconds. */
+export const pause = (attempt: number): number => Math.min(50 * 2 ** attempt, 2_000)
+
+/** Takes a shard that was found free; undefined if another was faster. */
+export const take = (
+  documents: DocumentStore,
+  { state, version }: ShardState.Stored,
+  owner: string,
+  lease: number
+): Effect.Effect<Lease | undefined, DocumentStoreError> =>
+  Effect.uninterruptible(Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const taken = { ...state, owner, epoch: state.epoch + 1, until: now + lease, rate: 0 }
+    const [written] = yield* documents.commit([ShardState.put(taken, version)])
+    return make(documents, { state: taken, version: written! }, owner, lease)
+  })).pipe(
+    Effect.catchIf(({ reason }) => reason._tag === "VersionConflict", () => Effect.undefined)
+  )
+
+const make = (
+  documents: DocumentStore,
+  { state, version }: ShardState.Stored,
+  owner: string,
+  lease: number
+): Lease => {
+  const lock = Semaphore.makeUnsafe(1)
+  let rated = { at: state.until - lease, handled: state.handled }
+
+  let moved = false
+
+  const reread: Effect.Effect<void, Failure> = Effect.suspend(() =>
+    Effect.flatMap(ShardState.readOne(documents, state.subscription, state.shard), (stored) => {
+      if (stored?.state.owner !== owner) return Effect.fail(leaseLost)
+      moved ||= stored.state.epoch !== state.epoch || stored.state.position !== state.position
+      ;({ state, version } = stored)
+      return Effect.void
+    })
+  )
+
+  const next = (change: Change, now: number): ShardState.ShardState => {
+    const changed = change(state)
+    const seconds = (now - rated.at) / 1000
+    const rate = seconds < 1 ? state.rate : Math.round((changed.handled - rated.handled) / seconds * 10) / 10
+    if (seconds >= 1) rated = { at: now, handled: changed.handled }
+    return { ...changed, rate, until: now + lease, commits: state.commits + 1 }
+  }
+
+  /** One attempt. What was written is taken down before an interruption can come between. */
+  const attempt = ({ change, writes, written }: Pending) =>
+    Effect.uninterruptible(Effect.gen(function* () {
+      const changed = next(change, yield* Clock.currentTimeMillis)
+      const put = ShardState.put(changed, version)
+      // Without transactions the position is written last: what was not written is then done again.
+      const all = documents.transactional ? [put, ...writes] : [...writes, put]
+      const exit = yield* Effect.exit(documents.commit(all))
+      if (Exit.isSuccess(exit)) {
+        state = changed
+        version = exit.value[documents.transactional ? 0 : writes.length]!
+        written?.()
+      }
+      return { exit, commits: changed.commits }
+    }))
+
+  /** Whether a write that met a conflict had been written before, its outcome unknown. Fails if it cannot be now. */
+  const wasWritten = (error: DocumentStoreError, unknown: number | undefined) =>
+    Effect.suspend(() => {
+      const { epoch } = state
+      const seen = version
+      const wasMoved = moved
+      return Effect.flatMap(reread, () => {
+        if (state.epoch === epoch && state.commits === unknown) {
+          moved = wasMoved
+          return Effect.succeed(true)
+        }
+        return seen === version ? Effect.fail(error) : Effect.succeed(false)
+      })
+    })
+
+  const write = (
+    pending: Pending,
+    fails: () => boolean
+  ): Effect.Effect<void, Failure> =>
+    lock.withPermit(Effect.gen(function* () {
+      let unknown: number | undefined
+      for (let failures = 0;; failures++) {
+        if (fails()) return yield* Effect.fail(leaseLost)
+        const { commits, exit } = yield* attempt(pending)
+        if (Exit.isSuccess(exit)) return
+        const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+        if (error === undefined) return yield* Effect.failCause(exit.cause)
+        if (error.reason._tag === "VersionConflict") {
+          if (yield* patient(wasWritten(error, unknown))) return pending.written?.()
+          continue
+        }
+        if (!error.isRetryable) return yield* Effect.fail(error)
+        if (error.reason._tag === "OutcomeUnknown") unknown = commits
+        yield* Effect.sleep(pause(failures))
+      }
+    }))
+
+  let last: (() => Pending) | undefined
+  const giveBack = Effect.suspend(() => {
+    const pending = moved ? nothing : last?.() ?? nothing
+    return attempt({ ...pending, change: (state) => ({ ...pending.change(state), owner: null, rate: 0 }) })
+  })
+
+  return {
+    state: () => state,
+    write: (pending) => write(pending, () => moved),
+    renew: write(nothing, () => false),
+    refresh: lock.withPermit(patient(reread)),
+    isMoved: () => moved,
+    accept: () => {
+      moved = false
+    },
+    atRelease: (pending) => {
+      last = pending
+    },
+    release: giveBack.pipe(
+      Effect.flatMap(({ exit }) => Exit.isSuccess(exit) ? Effect.void : Effect.andThen(reread, giveBack)),
+      Effect.interruptible,
+      Effect.timeout("1 second"),
+      Effect.ignore
+    )
+  }
+}
+
+/** Waits for a store that is away. */
+export const patient = <A, E>(
+  self: Effect.Effect<A, E>,
+  failures = 0
+): Effect.Effect<A, E> =>
+  Effect.catchIf(
+    self,
+    (error) => (error instanceof DocumentStoreError || error instanceof EventStoreError) && error.isRetryable,
+    () => Effect.andThen(Effect.sleep(pause(failures)), patient(self, failures + 1))
+  )

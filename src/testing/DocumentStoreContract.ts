@@ -1,0 +1,32 @@
+/**
+ * The contract of the document store: the cases that every adapter passes. It is run beside an event store of the same
+ * adapter, in whose transactions documents can be written.
+ *
+ * @module
+ */
+import type { EventStore } from "../event/EventStore.ts"
+import type { DocumentStore } from "../repository/DocumentStore.ts"
+import type { Case } from "./Contract.ts"
+import * as Conditions from "./documentStore/conditions.ts"
+import * as Inline from "./documentStore/inline.ts"
+import * as Input from "./documentStore/input.ts"
+import * as Places from "./documentStore/places.ts"
+import * as Selecting from "./documentStore/selecting.ts"
+import * as Writing from "./documentStore/writing.ts"
+
+/** Every case, topic by topic. */
+export const cases: ReadonlyArray<Case<EventStore | DocumentStore>> = [
+  ...Writing.single,
+  ...Writing.versions,
+  ...Writing.batches,
+  ...Writing.deletion,
+  ...Writing.expiry,
+  ...Conditions.conditions,
+  ...Conditions.indexes,
+  ...Selecting.sorting,
+  ...Selecting.paging,
+  ...Input.badInput,
+  ...Places.durable,
+  ...Places.shared,
+  ...Inline.inline
+]

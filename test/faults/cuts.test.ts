@@ -1,0 +1,72 @@
+import { expect } from "bun:test"
+import { Effect, Fiber, Stream } from "effect"
+import { testsOn } from "../services/bun.ts"
+import { postgres } from "../services/mod.ts"
+import * as Proxy from "./Proxy.ts"
+import { chance, events, idsOf, openStore, range, times, write } from "./writes.ts"
+
+const test = testsOn("postgres, cuts", postgres)
+
+test(
+  "appends whose connection is cut at any byte fail with OutcomeUnknown or Unavailable, and repeated are there once",
+  () =>
+    Effect.runPromise(Effect.scoped(Effect.gen(function* () {
+      const database = yield* postgres.database
+      const direct = yield* openStore(database.url)
+      const random = chance(7)
+      let isCutting = false
+      const proxy = yield* Proxy.make(database, () => isCutting ? Math.floor(random() * 6_000) : Infinity)
+      const through = new URL(database.url)
+      through.port = String(proxy.port)
+      const store = yield* openStore(through.href)
+      const [fibers, appends] = [8, times(60, 1_000)]
+      const failures = new Map<string, number>()
+      const tail = yield* direct.subscribe(events).pipe(
+        Stream.take(fibers * appends * 3),
+        Stream.runCollect,
+        Effect.forkChild
+      )
+      // a subscriber whose own way is cut goes on from where it was
+      const seen: Array<string> = []
+      let last = 0
+      const shaky = yield* Effect.suspend(() =>
+        store.subscribe(events, { after: last }).pipe(
+          Stream.runForEach(({ id, position }) =>
+            Effect.sync(() => {
+              seen.push(id)
+              last = position
+            })
+          )
+        )
+      ).pipe(Effect.retry({ while: ({ isRetryable }) => isRetryable }), Effect.forkChild)
+      isCutting = true
+      proxy.cut()
+      yield* Effect.forEach(range(fibers), (fiber) =>
+        Effect.forEach(range(appends), (n) =>
+          write(store, "w", fiber, n).pipe(
+            Effect.tapError(({ reason: { _tag } }) =>
+              Effect.sync(() =>
+                failures.set(_tag, (failures.get(_tag) ?? 0) + 1)
+              )
+            ),
+            Effect.retry({ while: ({ isRetryable }) => isRetryable })
+          )), { concurrency: "unbounded" })
+      isCutting = false
+      const all = yield* Fiber.join(tail)
+      yield* Fiber.interrupt(shaky)
+      expect(
+        all.map(({ id }) =>
+          id
+        ).toSorted()
+      ).toEqual(
+        range(fibers).flatMap((fiber) => range(appends).flatMap((n) => idsOf("w", fiber, n))).toSorted()
+      )
+      expect(seen).toEqual(all.slice(0, seen.length).map(({ id }) => id))
+      expect([...failures.keys()].filter((tag) => tag !== "OutcomeUnknown" && tag !== "Unavailable")).toEqual(
+        []
+      )
+      expect(proxy.cuts()).toBeGreaterThan(20)
+      console.log(`${all.length} events, ${proxy.cuts()} cuts:`, Object.fromEntries(failures))
+    }))),
+  times(60_000, 1_200_000)
+)
