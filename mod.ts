@@ -26,3 +26,13 @@ export * as EventStoreDriver from "./src/event/EventStoreDriver.ts"
 export * as EventStoreError from "./src/event/EventStoreError.ts"
 /** Who, why and as part of what: carried by the Effect context. */
 export * as Metadata from "./src/event/Metadata.ts"
+/** Documents made of events, to be queried. */
+export * as Projection from "./src/projection/Projection.ts"
+/** What can go wrong with a projection besides its stores. */
+export * as ProjectionError from "./src/projection/ProjectionError.ts"
+/** Handlers that follow the log, at least once and in order, on any number of processes. */
+export * as Subscription from "./src/subscription/Subscription.ts"
+/** What can go wrong with a subscription besides its stores. */
+export * as SubscriptionError from "./src/subscription/SubscriptionError.ts"
+/** Documents by id, with conditions on their fields that the compiler checks. */
+export * as Repository from "./src/repository/Repository.ts"

@@ -1,5 +1,6 @@
 // Turns what mysql2 throws into Effect's `SqlError`. Not public.
 import * as SqlError from "effect/sql/SqlError"
+import { CannotOpen, InvalidInput, OutcomeUnknown, Unavailable } from "../../src/store/Reason.ts"
 
 /** What was being done: an error of `commit` may have come when the transaction had been kept already. */
 export type Operation = "connect" | "execute" | "commit"
@@ -22,8 +23,10 @@ export const errno = (error: unknown): number | undefined => {
 export const Errno = {
   tooManyConnections: 1040,
   unknownDatabase: 1049,
+  unknownColumn: 1054,
   tableExists: 1050,
   shutdown: 1053,
+  duplicateColumnName: 1060,
   duplicateKeyName: 1061,
   duplicateEntry: 1062,
   noSuchTable: 1146,
@@ -69,6 +72,9 @@ const reasons = new Map<number, Reason>(([
 ] as ReadonlyArray<readonly [Reason, ReadonlyArray<number>]>).flatMap(([reason, numbers]) =>
   numbers.map((number) => [number, reason] as const)
 ))
+
+/** What the server says of data that its functions for JSON do not take: no JSON, or nested too deep. */
+const notJson: ReadonlySet<number> = new Set([3140, 3141, 3157, 3819, 4025, 4037, 4038, 4040])
 
 /** Errors of the server after which a transaction that was being committed may have been kept. */
 const unsettled: ReadonlySet<number> = new Set([
@@ -116,3 +122,47 @@ const messageOf = (cause: unknown): string => {
 /** Classifies what was thrown; a `SqlError` stays as it is. What does not come from the server is of the connection. */
 export const make = (cause: unknown, operation: Operation, message = messageOf(cause)): SqlError.SqlError =>
   SqlError.isSqlError(cause) ? cause : new SqlError.SqlError({ reason: reasonOf(cause, message, operation) })
+
+/** Whether what was to be made is there already. */
+export const isThere = (error: SqlError.SqlError): boolean => {
+  const number = errno(error)
+  return number === Errno.tableExists || number === Errno.duplicateColumnName ||
+    number === Errno.duplicateKeyName || number === Errno.triggerExists
+}
+
+/** Whether the table of a collection is not there, or not with this index. */
+export const isMissing = (error: SqlError.SqlError): boolean => {
+  const number = errno(error)
+  return number === Errno.noSuchTable && error.message.includes("dunnock_doc_") ||
+    number === Errno.unknownColumn && error.message.includes("field_")
+}
+
+/** Whether nothing was written and the same may succeed at once: it was refused for the sake of another. */
+export const mayTryAgain = ({ reason: { _tag } }: SqlError.SqlError): boolean =>
+  _tag === "UniqueViolation" || _tag === "DeadlockError" || _tag === "SerializationError"
+
+/** Whether an error is a mistake of this adapter. */
+export const isDefect = ({ reason }: SqlError.SqlError): boolean => {
+  const number = errno(reason.cause)
+  return reason._tag === "SqlSyntaxError" && number !== Errno.noSuchTable && number !== Errno.unknownColumn ||
+    reason._tag === "ConstraintError" && !notJson.has(number ?? 0)
+}
+
+/** What an error means for the user of a store. */
+export const toReason = (
+  store: string,
+  error: SqlError.SqlError
+): CannotOpen | InvalidInput | OutcomeUnknown | Unavailable => {
+  const { message: problem, reason: { _tag, cause } } = error
+  const fields = { store, problem, cause: error }
+  if (notJson.has(errno(cause) ?? 0)) {
+    return new InvalidInput({
+      at: "data",
+      problem: `is not JSON, or is nested too deep for the server: ${problem}`
+    })
+  }
+  if (isUnsettled(error)) return new OutcomeUnknown(fields)
+  return _tag === "AuthorizationError" || _tag === "AuthenticationError" || _tag === "SqlSyntaxError"
+    ? new CannotOpen(fields)
+    : new Unavailable(fields)
+}

@@ -18,21 +18,15 @@ import {
   positionOf,
   type StoredEvent
 } from "../../src/event/EventStoreDriver.ts"
-import { EventStoreError, OutcomeUnknown, Unavailable } from "../../src/event/EventStoreError.ts"
+import { EventStoreError, Unavailable } from "../../src/event/EventStoreError.ts"
 import * as EventLog from "../sql/EventLog.ts"
 import * as Heads from "./heads.ts"
-import type { Database, Transaction } from "./MysqlDatabase.ts"
-import { isUnsettled } from "./MysqlError.ts"
-import { dialect } from "./MysqlSchema.ts"
+import * as inlined from "./inline.ts"
 import { inserts } from "./inserts.ts"
-
-/** Reads and writes the documents of an inline projection in a transaction; gives the statements that write them. */
-export type InlineWriter = (
-  transaction: Transaction,
-  inline: Inline,
-  events: ReadonlyArray<StoredEvent>,
-  before: number
-) => Effect.Effect<ReadonlyArray<EventLog.Statement>, EventStoreError | SqlError>
+import type { Database, Transaction } from "./MysqlDatabase.ts"
+import * as MysqlDialect from "./MysqlDialect.ts"
+import type { MysqlDocuments } from "./MysqlDocuments.ts"
+import { isDefect, isMissing, mayTryAgain, toReason } from "./MysqlError.ts"
 
 /** There are no signals between processes. */
 const polling = Effect.sleep("25 millis")
@@ -42,93 +36,98 @@ const lock: EventLog.Statement = ["select id from dunnock_store for update", []]
 /** How often an append is tried again whose transaction the server has chosen to end for the sake of another. */
 const retries = 10
 
-/** The driver of an open database, whose tables are there. */
-export const make = (
-  database: Database,
-  writeInline: InlineWriter
-): Effect.Effect<EventStoreDriver, EventStoreError> =>
-  Effect.gen(function* () {
-    const { name } = database
-    const failing = Effect.mapError((error: SqlError | EventStoreError) => toError(name, error))
-    const run = (statement: EventLog.Statement) =>
-      failing(Effect.map(database.run(statement), ({ rows }) => rows))
-    const store = (yield* run(["select id from dunnock_store", []]))[0]![0] as string
-    const sql = EventLog.statements(dialect, store)
-    const heads = Heads.make()
+/** The driver of an open database, whose tables are there, and the unique name of the store in it. */
+export const make = (database: Database, store: string, documents: MysqlDocuments): EventStoreDriver => {
+  const { name } = database
+  const sql = EventLog.statements(MysqlDialect.events, store)
+  const heads = Heads.make()
 
-    /** In one round trip, by what is known; undefined if that takes asking. */
-    const appendDirectly = (appends: ReadonlyArray<Append>, now: number) => {
-      const head = heads.log()
-      const revision = head && Heads.assumed(heads, appends)
-      if (head === undefined || revision === undefined) return undefined
-      const nothing = () => undefined
-      const { events, outcomes } = plan(appends, {
-        store,
-        head,
-        revision,
-        byId: nothing,
-        match: nothing,
-        now
+  /** In one round trip, by what is known; undefined if that takes asking. */
+  const appendDirectly = (appends: ReadonlyArray<Append>, now: number) => {
+    const head = heads.log()
+    const revision = head && Heads.assumed(heads, appends)
+    if (head === undefined || revision === undefined) return undefined
+    const nothing = () => undefined
+    const { events, outcomes } = plan(appends, { store, head, revision, byId: nothing, match: nothing, now })
+    // What is known may be of before: it is no ground for refusing.
+    if (outcomes.some(Result.isFailure)) return undefined
+    return Effect.map(
+      database.transaction((transaction) => transaction.commit([lock, ...inserts(events)])),
+      () => {
+        heads.wrote(events)
+        return outcomes
+      }
+    )
+  }
+
+  const appendAsking = (appends: ReadonlyArray<Append>, now: number, inline: Inline | undefined) =>
+    database.transaction((transaction) =>
+      Effect.gen(function* () {
+        const facts = yield* factsOf(transaction, sql, store, appends, now)
+        heads.found(facts.head)
+        const { events, outcomes } = plan(appends, facts)
+        if (events.length === 0) return outcomes
+        const before = facts.head.position
+        const written = inline === undefined
+          ? []
+          : yield* inlined.write(documents, transaction, inline, { events, before, now })
+        yield* transaction.commit([...inserts(events), ...written])
+        heads.wrote(events)
+        return outcomes
       })
-      // What is known may be of before: it is no ground for refusing.
-      if (outcomes.some(Result.isFailure)) return undefined
-      return Effect.map(
-        database.transaction((transaction) => transaction.commit([lock, ...inserts(events)])),
-        () => {
-          heads.wrote(events)
-          return outcomes
-        }
-      )
-    }
+    )
 
-    const appendAsking = (appends: ReadonlyArray<Append>, now: number, inline: Inline | undefined) =>
-      database.transaction((transaction) =>
-        Effect.gen(function* () {
-          const facts = yield* factsOf(transaction, sql, store, appends, now)
-          heads.found(facts.head)
-          const { events, outcomes } = plan(appends, facts)
-          if (events.length === 0) return outcomes
-          const documents = inline === undefined
-            ? []
-            : yield* writeInline(transaction, inline, events, facts.head.position)
-          yield* transaction.commit([...inserts(events), ...documents])
-          heads.wrote(events)
-          return outcomes
-        })
+  const append = (appends: ReadonlyArray<Append>, inline: Inline | undefined) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const asking = appendAsking(appends, now, inline).pipe(
+        Effect.tapError((error) => inlined.makeReady(documents, error)),
+        Effect.retry({ times: retries, while: mayBegin })
       )
-
-    const append = (appends: ReadonlyArray<Append>, inline: Inline | undefined) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        const asking = Effect.retry(appendAsking(appends, now, inline), {
-          times: retries,
-          while: (error) => error._tag === "SqlError" && mayBegin(error)
-        })
-        const directly = inline === undefined ? appendDirectly(appends, now) : undefined
-        if (directly === undefined) return asking
-        return Effect.catchIf(directly, mayBegin, () => {
-          heads.contended()
-          return asking
-        })
+      const directly = inline === undefined ? appendDirectly(appends, now) : undefined
+      if (directly === undefined) return asking
+      return Effect.catchIf(directly, mayTryAgain, () => {
+        heads.contended()
+        return asking
       })
+    })
 
-    const reading = EventLog.reading(sql, run)
-    const driver: EventStoreDriver = {
-      name,
-      store,
-      groupCommit: true,
-      append: (appends, inline) =>
-        append(appends, inline).pipe(
-          Effect.onError(() => Effect.sync(heads.forget)),
-          failing,
-          Effect.uninterruptible
-        ),
-      changed: () => polling,
-      ...reading,
-      readStream: (options) =>
-        Effect.tap(reading.readStream(options), (events) => Effect.sync(() => learn(heads, options, events)))
-    }
-    return driver
-  })
+  const failing = Effect.catch((error: Failure) =>
+    error._tag === "SqlError" && isDefect(error) ? Effect.die(error) : Effect.fail(toError(name, error))
+  )
+  const reading = EventLog.reading(
+    sql,
+    (statement) => failing(Effect.map(database.run(statement), ({ rows }) => rows))
+  )
+  return {
+    name,
+    store,
+    groupCommit: true,
+    append: (appends, inline) =>
+      append(appends, inline).pipe(
+        Effect.onError(() => Effect.sync(heads.forget)),
+        failing,
+        Effect.uninterruptible
+      ),
+    changed: () => polling,
+    ...reading,
+    readStream: (options) =>
+      Effect.tap(reading.readStream(options), (events) => Effect.sync(() => learn(heads, options, events)))
+  }
+}
+
+type Failure = SqlError | EventStoreError | inlined.MissingCollections
+
+/** Whether nothing was written, and the same may succeed now. */
+const mayBegin = (error: Failure): boolean =>
+  error._tag === "MissingCollections" || error._tag === "SqlError" && (mayTryAgain(error) || isMissing(error))
+
+const toError = (store: string, error: Failure): EventStoreError => {
+  if (error._tag === "EventStoreError") return error
+  if (error._tag === "SqlError") return new EventStoreError({ reason: toReason(store, error) })
+  const names = error.collections.map(({ name }) => name).join(", ")
+  const problem = `the collections ${names} are dropped again and again`
+  return new EventStoreError({ reason: new Unavailable({ store, problem }) })
+}
 
 /** Keeps the revision of a stream that was read to its end. */
 const learn = (
@@ -217,13 +216,3 @@ const factsOf = (
 /** Parts of a list that a statement takes. */
 const chunks = <A>(all: ReadonlyArray<A>, size = 1000): ReadonlyArray<ReadonlyArray<A>> =>
   Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
-
-/** Whether nothing was written and the same may succeed at once: it was refused for the sake of another. */
-const mayBegin = ({ reason: { _tag } }: SqlError): boolean =>
-  _tag === "UniqueViolation" || _tag === "DeadlockError" || _tag === "SerializationError"
-
-const toError = (store: string, error: SqlError | EventStoreError): EventStoreError => {
-  if (error._tag !== "SqlError") return error
-  const Reason = isUnsettled(error) ? OutcomeUnknown : Unavailable
-  return new EventStoreError({ reason: new Reason({ store, problem: error.message, cause: error }) })
-}

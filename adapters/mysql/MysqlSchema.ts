@@ -2,29 +2,19 @@
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { EventStoreError, Unavailable } from "../../src/event/EventStoreError.ts"
-import type { Dialect } from "../sql/EventLog.ts"
 import { cannotOpen, type Migrations, schema } from "../sql/migrations.ts"
 import type { Database, Session } from "./MysqlDatabase.ts"
-import { Errno, errno } from "./MysqlError.ts"
+import { type Types, typesOf } from "./MysqlDialect.ts"
+import { Errno, errno, isThere } from "./MysqlError.ts"
 
-export const dialect: Dialect = {
-  parameter: () => "?",
-  // The driver writes a list out, and an empty one would be no SQL.
-  inList: (expression, parameter) => `${expression} in (${parameter})`,
-  list: (values) => values.length === 0 ? [null] : values,
-  number: (expression) => expression,
-  upsert: (table, _, columns) =>
-    `replace into ${table} (${columns.join(", ")}) values (${columns.map(() => "?").join(", ")})`
-}
-
-const migrations = (text: string, name: string): Migrations =>
+const migrations = ({ integer, name, table, text }: Types): Migrations =>
   schema({
     text,
     name,
     single: `${name} not null primary key`,
-    integer: "bigint",
-    table: "engine = InnoDB row_format = dynamic",
-    keyTable: "engine = InnoDB row_format = dynamic",
+    integer,
+    table,
+    keyTable: table,
     appendOnly: ["update", "delete"].map((change) =>
       `create trigger dunnock_events_no_${change} before ${change} on dunnock_events
       for each row signal sqlstate '45000' set message_text = 'dunnock_events is append-only'`
@@ -85,12 +75,6 @@ export const openError = (store: string, error: SqlError): EventStoreError => {
     : cannotOpen(store, problemOf(error), error)
 }
 
-/** What says that a statement of a migration that was cut short has been run before. */
-const isDone = (error: SqlError): boolean => {
-  const number = errno(error)
-  return number === Errno.tableExists || number === Errno.duplicateKeyName || number === Errno.triggerExists
-}
-
 /** In seconds: how long to wait for another process that is migrating. */
 const migrationPatience = 30
 
@@ -98,8 +82,9 @@ const migrationPatience = 30
  * Runs what is missing. The server commits each statement that changes a table by itself: a migration is noted when all
  * of its statements have been run, and run again from its beginning if that was cut short.
  */
-const migrate = (store: string, session: Session, migrations: Migrations, name: string) =>
+const migrate = (store: string, session: Session, types: Types) =>
   Effect.gen(function* () {
+    const all = migrations(types)
     const one = (sql: string, parameters: ReadonlyArray<unknown> = []) =>
       Effect.map(session.run([[sql, parameters]], { slow: true }), ([result]) => result!.rows[0]?.[0])
     const version = Effect.map(
@@ -114,18 +99,18 @@ const migrate = (store: string, session: Session, migrations: Migrations, name: 
       yield* one(`create table if not exists dunnock_migrations (
         migration_id int not null primary key,
         created_at timestamp not null default current_timestamp,
-        name ${name} not null
+        name ${types.name} not null
       ) engine = InnoDB row_format = dynamic`)
-      for (let i = yield* version; i < migrations.length; i++) {
-        const [name, statements] = migrations[i]!
+      for (let i = yield* version; i < all.length; i++) {
+        const [name, statements] = all[i]!
         for (const statement of statements) {
-          yield* Effect.catchIf(one(statement), isDone, () => Effect.void)
+          yield* Effect.catchIf(one(statement), isThere, () => Effect.void)
         }
         yield* one("insert into dunnock_migrations (migration_id, name) values (?, ?)", [i + 1, name])
       }
     })
     const found = yield* version
-    if (found < migrations.length) {
+    if (found < all.length) {
       const lock = "concat('dunnock ', left(sha1(database()), 40))"
       if (Number(yield* one(`select get_lock(${lock}, ${migrationPatience})`)) !== 1) {
         const problem =
@@ -135,9 +120,8 @@ const migrate = (store: string, session: Session, migrations: Migrations, name: 
       yield* Effect.ensuring(locked, Effect.ignore(one(`select release_lock(${lock})`)))
     }
     const newest = yield* version
-    if (newest > migrations.length) {
-      const problem =
-        `its schema is version ${newest}, newer than version ${migrations.length} of this program`
+    if (newest > all.length) {
+      const problem = `its schema is version ${newest}, newer than version ${all.length} of this program`
       return yield* Effect.fail(cannotOpen(store, problem))
     }
   })
@@ -145,13 +129,12 @@ const migrate = (store: string, session: Session, migrations: Migrations, name: 
 /** Sees that the server is fit and brings its tables to the newest version, whoever else is doing so. */
 export const open = (
   database: Database
-): Effect.Effect<{ readonly text: string; readonly name: string }, EventStoreError> =>
+): Effect.Effect<Types, EventStoreError> =>
   database.use((session) =>
     Effect.gen(function* () {
       const collation = yield* inspect(database.name, session)
-      const ofCharacters = `character set utf8mb4 collate ${collation}`
-      const types = { text: `longtext ${ofCharacters}`, name: `varchar(255) ${ofCharacters}` }
-      yield* migrate(database.name, session, migrations(types.text, types.name), types.name)
+      const types = typesOf(collation)
+      yield* migrate(database.name, session, types)
       return types
     })
   ).pipe(

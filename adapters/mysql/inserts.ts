@@ -9,7 +9,8 @@ const statementRows = 1000
 /** Inserts of rows, as few as their length allows. */
 export const insertRows = (
   into: string,
-  rows: ReadonlyArray<ReadonlyArray<unknown>>
+  rows: ReadonlyArray<ReadonlyArray<unknown>>,
+  behind = ""
 ): ReadonlyArray<Statement> => {
   const statements: Array<Statement> = []
   let part: Array<ReadonlyArray<unknown>> = []
@@ -17,14 +18,14 @@ export const insertRows = (
   for (const row of rows) {
     const added = row.reduce((sum: number, value) => sum + (typeof value === "string" ? value.length : 8), 0)
     if (part.length === statementRows || part.length > 0 && length + added > statementLength) {
-      statements.push([`${into} values ?`, [part]])
+      statements.push([`${into} values ? ${behind}`, [part]])
       part = []
       length = 0
     }
     part.push(row)
     length += added
   }
-  if (part.length > 0) statements.push([`${into} values ?`, [part]])
+  if (part.length > 0) statements.push([`${into} values ? ${behind}`, [part]])
   return statements
 }
 

@@ -14,29 +14,25 @@
  *
  * @module
  */
-import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
-import * as EventStore from "../../src/event/EventStore.ts"
-import type { EventStoreDriver, Guarantees } from "../../src/event/EventStoreDriver.ts"
+import type { EventStore } from "../../src/event/EventStore.ts"
+import type { Guarantees } from "../../src/event/EventStoreDriver.ts"
 import type { EventStoreError } from "../../src/event/EventStoreError.ts"
-import * as MysqlDatabase from "./MysqlDatabase.ts"
-import * as MysqlEventStore from "./MysqlEventStore.ts"
-import { open } from "./MysqlSchema.ts"
+import type { DocumentStore } from "../../src/repository/DocumentStore.ts"
+import * as Stores from "../../src/repository/Stores.ts"
+import type { Options } from "./MysqlDatabase.ts"
+import { make } from "./MysqlStores.ts"
 
 export type { Options, TlsOptions } from "./MysqlDatabase.ts"
+export { make } from "./MysqlStores.ts"
 
-/** What the adapter guarantees beyond the promises of every event store. */
+/** What the adapter guarantees beyond the promises of every store. */
 export const guarantees: Guarantees = { durable: true, shared: true }
 
-export const make = (
-  options: MysqlDatabase.Options
-): Effect.Effect<EventStoreDriver, EventStoreError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const database = yield* MysqlDatabase.make(options)
-    yield* open(database)
-    return yield* MysqlEventStore.make(database, () => Effect.succeed([]))
-  })
-
-export const layer = (options: MysqlDatabase.Options): Layer.Layer<EventStore.EventStore, EventStoreError> =>
-  EventStore.layer(make(options))
+/**
+ * The stores in a database, whose tables are created if they are missing. Fails with the reason `Unavailable` when no
+ * MySQL server answers in time, and with `CannotOpen` when the server or the database may not be used, is missing, is set
+ * up in a way that does not do, or was written by a newer version.
+ */
+export const layer = (options: Options): Layer.Layer<EventStore | DocumentStore, EventStoreError> =>
+  Stores.layer(make(options))

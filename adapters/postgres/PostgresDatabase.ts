@@ -7,8 +7,10 @@ import type * as Queue from "effect/Queue"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import type { SqlError } from "effect/sql/SqlError"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { Rows, Statement } from "../sql/EventLog.ts"
+import { DatabaseError, type Phase } from "./PostgresError.ts"
+import { begin, commit, idleTimeout, limits, lockTimeout, rollback } from "./transaction.ts"
 
 /** Where the database is. */
 export interface ConnectOptions {
@@ -40,14 +42,25 @@ export interface Connection {
   readonly run: (statement: Statement) => Effect.Effect<Rows, SqlError>
 }
 
+/** Runs statements of a transaction, none of them the last, in one round trip. */
+export type Ask = (statements: ReadonlyArray<Statement>) => Effect.Effect<ReadonlyArray<Rows>, DatabaseError>
+
+/** How a transaction ends: what it does and what that comes to, given the rows. It does nothing without statements. */
+export interface Ending<out A> {
+  readonly statements: ReadonlyArray<Statement>
+  readonly result: (rows: ReadonlyArray<Rows>) => A
+}
+
 /** A database. */
 export interface Database {
   /** Names it in errors; without the password. */
   readonly name: string
   /** Lends a connection. */
-  readonly use: <A, E, R>(
-    body: (connection: Connection) => Effect.Effect<A, E, R>
-  ) => Effect.Effect<A, E | SqlError, R>
+  readonly use: <A, E>(
+    body: (connection: Connection) => Effect.Effect<A, E>
+  ) => Effect.Effect<A, E | SqlError>
+  /** What a transaction begins with. */
+  readonly begin: ReadonlyArray<Statement>
   /** A client, to migrate with. */
   readonly client: Effect.Effect<PgClient.PgClient, SqlError, Scope.Scope>
   /** Statements that make a new database ready for the tables. */
@@ -73,7 +86,12 @@ const connect = (options: ConnectOptions): Effect.Effect<Database, SqlError, Sco
         pool.use((connection) =>
           body({ run: ([sql, parameters]) => connection.queryValues(sql, parameters) })
         ),
-      client: Effect.provideServiceEffect(PgClient.makeClient(config), Reactivity.Reactivity, Reactivity.make),
+      client: Effect.provideServiceEffect(
+        PgClient.makeClient(config),
+        Reactivity.Reactivity,
+        Reactivity.make
+      ),
+      begin: [begin],
       prepare: options.schema === undefined ? [] : [`create schema if not exists ${quoted(options.schema)}`],
       listen: (channel) =>
         Effect.flatMap(PgConnection.make(config), (connection) => connection.listen(channel))
@@ -86,16 +104,16 @@ const fromClient = (client: PgClient.PgClient): Database => ({
     Effect.scoped(
       Effect.flatMap(
         client.reserve,
-        (connection) =>
-          body({ run: ([sql, parameters]) => connection.executeValues(sql, parameters) })
+        (connection) => body({ run: ([sql, parameters]) => connection.executeValues(sql, parameters) })
       )
     ),
   client: Effect.succeed(client),
+  begin: [begin, limits],
   prepare: [],
   listen: client.listen
 })
 
-const quoted = (name: string): string => `"${name.replaceAll("\"", "\"\"")}"`
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
 const redacted = (secret: string | Redacted.Redacted): Redacted.Redacted =>
   typeof secret === "string" ? Redacted.make(secret) : secret
@@ -117,6 +135,8 @@ const configOf = (
   startupParameters: {
     // What is behind the lock must see what was committed before it was got.
     default_transaction_isolation: "read committed",
+    lock_timeout: String(lockTimeout),
+    idle_in_transaction_session_timeout: String(idleTimeout),
     ...(schema === undefined ? {} : { search_path: quoted(schema) })
   }
 })
@@ -131,11 +151,65 @@ const nameOf = ({ database, host, port, url }: PgClient.PgClientConfig): string 
   return `postgres ${at}${name ? `/${name}` : ""}`
 }
 
+/** Lends a connection to statements that read, or to one that is kept. */
+export const run = (
+  database: Database,
+  phase: Phase,
+  statement: Statement
+): Effect.Effect<Rows, DatabaseError> =>
+  lend(database, (connection) => inPhase(phase, connection.run(statement)))
+
 /**
- * Runs statements on a connection in one go, without waiting for the answer of one before the next is sent. The first
- * that fails is what all of them fail with; those behind it have run nevertheless, as PostgreSQL let them.
+ * Runs a transaction, left to finish when it is interrupted. A lost answer to its end means that it may have been kept.
+ * What is asked first goes to the server together with the beginning, and what ends it with the commit.
  */
-export const pipeline = (
+export const transaction = <A, E>(
+  database: Database,
+  body: (ask: Ask) => Effect.Effect<Ending<A>, E>
+): Effect.Effect<A, E | DatabaseError> =>
+  lend(database, (connection) =>
+    Effect.suspend(() => {
+      let begun: ReadonlyArray<Statement> = database.begin
+      const send = (statements: ReadonlyArray<Statement>, phase: Phase) => {
+        const beginning = begun
+        begun = []
+        return Effect.map(
+          inPhase(phase, pipeline(connection, [...beginning, ...statements])),
+          (rows) => rows.slice(beginning.length)
+        )
+      }
+      return body((statements) => send(statements, "read")).pipe(
+        Effect.flatMap(({ result, statements }) =>
+          statements.length > 0
+            ? Effect.map(send([...statements, commit], "commit"), result)
+            : Effect.as(begun.length > 0 ? Effect.void : send([rollback], "read"), result([]))
+        ),
+        Effect.tapError(() => begun.length > 0 ? Effect.void : Effect.ignore(connection.run(rollback))),
+        Effect.uninterruptible
+      )
+    }))
+
+const lend = <A, E>(
+  database: Database,
+  body: (connection: Connection) => Effect.Effect<A, E | DatabaseError>
+): Effect.Effect<A, E | DatabaseError> =>
+  Effect.catchIf(
+    database.use(body),
+    isSqlError,
+    (error) => Effect.fail(new DatabaseError(error, "read"))
+  ) as Effect.Effect<
+    A,
+    E | DatabaseError
+  >
+
+const inPhase = <A>(phase: Phase, effect: Effect.Effect<A, SqlError>): Effect.Effect<A, DatabaseError> =>
+  Effect.mapError(effect, (error) => new DatabaseError(error, phase))
+
+/**
+ * Runs statements without waiting for the answer of one before the next is sent. Fails with the first error; PostgreSQL
+ * refuses those behind it in a transaction.
+ */
+const pipeline = (
   connection: Connection,
   statements: ReadonlyArray<Statement>
 ): Effect.Effect<ReadonlyArray<Rows>, SqlError> =>

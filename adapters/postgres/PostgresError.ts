@@ -1,14 +1,32 @@
 // What an error of PostgreSQL means for the stores.
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
-import { EventStoreError } from "../../src/event/EventStoreError.ts"
-import { CannotOpen, OutcomeUnknown, Unavailable } from "../../src/event/EventStoreError.ts"
+import {
+  CannotOpen,
+  EventStoreError,
+  InvalidInput,
+  OutcomeUnknown,
+  Unavailable
+} from "../../src/event/EventStoreError.ts"
+import { notAsExpected } from "./schema.ts"
 
 /** An error of the database, as a reason that every store has. */
-export type Failure = CannotOpen | OutcomeUnknown | Unavailable
+export type Failure = CannotOpen | InvalidInput | OutcomeUnknown | Unavailable
 
 /** What was under way: nothing that could have been kept, or something that may have been. */
 export type Phase = "open" | "read" | "commit"
+
+/** An error of the database, and what was under way. */
+export class DatabaseError {
+  readonly _tag = "DatabaseError"
+  readonly error: SqlError
+  readonly phase: Phase
+
+  constructor(error: SqlError, phase: Phase) {
+    this.error = error
+    this.phase = phase
+  }
+}
 
 interface Fields {
   readonly code?: string
@@ -54,34 +72,48 @@ const isDefect = (error: SqlError): boolean => {
     _tag === "SqlSyntaxError" && !unusable.test(sqlState(error) ?? "")
 }
 
-/** What an error means. */
-export const toFailure = (store: string, phase: Phase) => (error: SqlError): Failure => {
+/** Whether others were at the same documents, nothing was kept, and trying again helps. */
+export const isContended = ({ error }: DatabaseError): boolean => {
+  const code = sqlState(error)
+  return code === notAsExpected || code === "40P01"
+}
+
+/** Whether the table of a collection is not there. */
+export const isMissing = ({ error }: DatabaseError): boolean =>
+  sqlState(error) === "42P01" && problemOf(error).includes("dunnock_doc_")
+
+/** What PostgreSQL says of what is no JSON, or is nested too deep for it. */
+const noJson: ReadonlySet<string> = new Set(["22P02", "22P05", "54001"])
+
+/** What an error means for a store of this name. */
+export const toFailure = (store: string, { error, phase }: DatabaseError): Failure => {
   const problem = problemOf(error)
   const fields = { store, problem, cause: error }
   const code = sqlState(error)
   if (code === undefined || isLost(error)) {
     return phase === "commit" ? new OutcomeUnknown(fields) : new Unavailable(fields)
   }
+  if (noJson.has(code)) {
+    return new InvalidInput({ at: "data", problem: `is not JSON, or is nested too deep: ${problem}` })
+  }
   // After a failover the connections may lead to a server that only reads; it may become one that writes.
-  const isUnusable = unusable.test(code) && !(phase !== "open" && code === "25006")
+  const isUnusable = unusable.test(code) && (phase === "open" || code !== "25006")
   return isUnusable ? new CannotOpen(fields) : new Unavailable(fields)
 }
 
-/** Fails with what the error of the database means. */
+/** Fails with the error that a store makes of what an error of the database means. */
 export const failing =
-  <F>(toError: (error: SqlError) => F) =>
-  <A, E, R>(effect: Effect.Effect<A, E | SqlError, R>): Effect.Effect<A, Exclude<E, SqlError> | F, R> =>
-    Effect.catchIf(
+  <F>(store: string, toError: (reason: Failure) => F) =>
+  <A, E>(effect: Effect.Effect<A, E | DatabaseError>): Effect.Effect<A, Exclude<E, DatabaseError> | F> =>
+    Effect.catch(
       effect,
-      (error): error is Extract<E | SqlError, SqlError> => isSqlError(error),
-      (error) => isDefect(error) ? Effect.die(error) : Effect.fail(toError(error))
-    ) as Effect.Effect<A, Exclude<E, SqlError> | F, R>
-
-const isSqlError = (error: unknown): error is SqlError =>
-  typeof error === "object" && error !== null && (error as { readonly _tag?: unknown })._tag === "SqlError"
+      (error): Effect.Effect<never, Exclude<E, DatabaseError> | F> =>
+        !(error instanceof DatabaseError)
+          ? Effect.fail(error as Exclude<E, DatabaseError>)
+          : isDefect(error.error)
+          ? Effect.die(error.error)
+          : Effect.fail(toError(toFailure(store, error)))
+    )
 
 /** The error of an event store. */
-export const toEventStoreError = (store: string, phase: Phase) => {
-  const failure = toFailure(store, phase)
-  return (error: SqlError): EventStoreError => new EventStoreError({ reason: failure(error) })
-}
+export const toEventStoreError = (reason: Failure): EventStoreError => new EventStoreError({ reason })

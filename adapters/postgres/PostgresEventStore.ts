@@ -1,95 +1,56 @@
-// The event store on PostgreSQL.
+// The events in a PostgreSQL database.
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
-import * as SqlClient from "effect/sql/SqlClient"
-import { type Append, type EventStoreDriver, type Outcome, plan } from "../../src/event/EventStoreDriver.ts"
-import { EventStoreError } from "../../src/event/EventStoreError.ts"
+import { type Append, type EventStoreDriver, type Inline, plan } from "../../src/event/EventStoreDriver.ts"
 import * as EventLog from "../sql/EventLog.ts"
-import { migrate } from "../sql/migrations.ts"
 import { attempt } from "./appendNow.ts"
-import { commit, gather, inserts, rollback } from "./appendPlanned.ts"
-import * as Changes from "./changes.ts"
-import { type Connection, type Database, pipeline } from "./PostgresDatabase.ts"
-import { failing, type Phase, toEventStoreError } from "./PostgresError.ts"
-import { channel, dialect, lockSchema, migrations } from "./schema.ts"
+import { gather, inserts } from "./appendPlanned.ts"
+import { appending, statements } from "./inline.ts"
+import { type Database, run, transaction } from "./PostgresDatabase.ts"
+import * as PostgresDialect from "./PostgresDialect.ts"
+import type { PostgresDocuments } from "./PostgresDocuments.ts"
+import { failing, toEventStoreError } from "./PostgresError.ts"
 
-/** Opens, and if need be creates, the event store of a database. */
-export const make = (database: Database): Effect.Effect<EventStoreDriver, EventStoreError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const { name } = database
-    const when = (phase: Phase) => failing(toEventStoreError(name, phase))
-    yield* open(database)
-    const [store, told] = yield* when("open")(
-      database.use((connection) =>
-        Effect.map(
-          connection.run([`select id, ${channel} from dunnock_store`, []]),
-          ([row]) => row as [string, string]
-        )
-      )
-    )
-    const sql = EventLog.statements(dialect, store)
-    const run = (statement: EventLog.Statement) =>
-      when("read")(database.use((connection) => connection.run(statement)))
-    const changed = yield* Changes.make(database.listen(told))
+/** The events of a database, of the store with this unique name, whose appends write these documents. */
+export const make = (
+  database: Database,
+  store: string,
+  changed: EventStoreDriver["changed"],
+  documents: PostgresDocuments
+): EventStoreDriver => {
+  const sql = EventLog.statements(PostgresDialect.events, store)
+  const fail = failing(database.name, toEventStoreError)
 
-    const appendPlanned = (connection: Connection, appends: ReadonlyArray<Append>, now: number) =>
-      Effect.gen(function* () {
-        const facts = yield* when("read")(gather(connection, sql, store, appends, now))
+  const appendPlanned = (appends: ReadonlyArray<Append>, now: number, inline: Inline | undefined) =>
+    transaction(database, (ask) =>
+      Effect.flatMap(gather(ask, sql, store, appends, now), (facts) => {
         const { events, outcomes } = plan(appends, facts)
-        if (events.length === 0) {
-          yield* when("read")(connection.run(rollback))
-        } else {
-          yield* when("commit")(pipeline(connection, [...inserts(events), commit]))
-        }
-        return outcomes
-      }).pipe(Effect.tapError(() => Effect.ignore(connection.run(rollback))))
+        const ending = (written: ReadonlyArray<EventLog.Statement>) => ({
+          statements: events.length === 0 ? [] : [...inserts(events), ...written],
+          result: () => outcomes
+        })
+        return inline === undefined || events.length === 0
+          ? Effect.succeed(ending([]))
+          : Effect.map(statements(ask, documents, inline, events, facts.head.position, now), ending)
+      }))
 
-    const appendOn = (
-      connection: Connection,
-      appends: ReadonlyArray<Append>,
-      now: number
-    ): Effect.Effect<ReadonlyArray<Outcome>, EventStoreError> => {
-      const attempted = attempt(appends, store, now)
-      if (attempted === undefined) return appendPlanned(connection, appends, now)
-      return Effect.flatMap(
-        when("commit")(connection.run(attempted.statement)),
-        (rows) => {
-          const outcomes = attempted.outcomes(rows)
-          return outcomes === undefined ? appendPlanned(connection, appends, now) : Effect.succeed(outcomes)
-        }
-      )
-    }
+  const append = (appends: ReadonlyArray<Append>, now: number, inline: Inline | undefined) => {
+    const planned = appending(documents, appendPlanned(appends, now, inline))
+    const now1 = inline === undefined ? attempt(appends, store, now) : undefined
+    if (now1 === undefined) return planned
+    return Effect.flatMap(
+      Effect.map(run(database, "commit", now1.statement), now1.outcomes),
+      (outcomes) => outcomes === undefined ? planned : Effect.succeed(outcomes)
+    )
+  }
 
-    return {
-      name,
-      store,
-      groupCommit: true,
-      append: (appends) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) =>
-          when("read")(
-            // What was begun is finished: a transaction is never left open on a connection that is given back.
-            database.use((connection) => Effect.uninterruptible(appendOn(connection, appends, now)))
-          )),
-      changed,
-      ...EventLog.reading(sql, run)
-    }
-  })
-
-/** Brings the database to the newest schema. */
-const open = (database: Database): Effect.Effect<void, EventStoreError> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const client = yield* failing(toEventStoreError(database.name, "open"))(database.client)
-      // Creating what another transaction is creating fails in PostgreSQL, even with "if not exists".
-      const alone = <A, E, R>(migrating: Effect.Effect<A, E, R>) =>
-        Effect.forEach([lockSchema, ...database.prepare], (statement) => client.unsafe(statement), {
-          discard: true
-        }).pipe(Effect.andThen(migrating), client.withTransaction)
-      yield* Effect.provideService(
-        migrate(database.name, migrations, alone),
-        SqlClient.SqlClient,
-        client
-      )
-    })
-  )
+  return {
+    name: database.name,
+    store,
+    groupCommit: true,
+    append: (appends, inline) =>
+      fail(Effect.flatMap(Clock.currentTimeMillis, (now) => append(appends, now, inline))),
+    changed,
+    ...EventLog.reading(sql, (statement) => fail(run(database, "read", statement)))
+  }
+}

@@ -53,15 +53,21 @@ export const attempt = (
     statement: toStatement(streams, events, now),
     outcomes: ([row]) => {
       const [before, revisions] = row as [number | null, ReadonlyArray<number>]
-      return before === null ? undefined : outcomes.map((outcome) =>
-        Result.map(outcome, ({ receipts, repeated }): Appended => ({
-          receipts: receipts.map(({ position, revision, stream }) => {
-            const { place, planned } = streams.get(stream)!
-            return { stream, revision: revision - planned + revisions[place - 1]!, position: position + before }
-          }),
-          repeated
-        }))
-      )
+      return before === null
+        ? undefined
+        : outcomes.map((outcome) =>
+          Result.map(outcome, ({ receipts, repeated }): Appended => ({
+            receipts: receipts.map(({ position, revision, stream }) => {
+              const { place, planned } = streams.get(stream)!
+              return {
+                stream,
+                revision: revision - planned + revisions[place - 1]!,
+                position: position + before
+              }
+            }),
+            repeated
+          }))
+        )
     }
   }
 }
@@ -76,7 +82,13 @@ const assume = (appends: ReadonlyArray<Append>, store: string): ReadonlyMap<stri
     for (const { events, expected, stream } of streams) {
       const known = assumed.get(stream)
       if (known === undefined) {
-        const revision = expected === "none" ? 0 : expected === "any" ? null : expected === "exists" ? -1 : expected
+        const revision = expected === "none"
+          ? 0
+          : expected === "any"
+          ? null
+          : expected === "exists"
+          ? -1
+          : expected
         assumed.set(stream, { place: assumed.size + 1, revision, planned: Math.abs(revision ?? 0) })
       } else if (!isOpen(expected) && (known.revision ?? -1) < 0) return undefined
       if (events.some(({ id }) => id !== undefined && positionOf(store, id) !== undefined)) return undefined

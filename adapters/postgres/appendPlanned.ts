@@ -1,28 +1,23 @@
 // The append of a transaction: the log is locked and asked, then the outcomes are decided, then the events written.
 import * as Effect from "effect/Effect"
 import { type Append, type Facts, positionOf, type StoredEvent } from "../../src/event/EventStoreDriver.ts"
-import type { SqlError } from "effect/sql/SqlError"
 import * as EventLog from "../sql/EventLog.ts"
 import { tagsOf } from "./appendNow.ts"
-import { type Connection, pipeline } from "./PostgresDatabase.ts"
+import type { Ask } from "./PostgresDatabase.ts"
+import type { DatabaseError } from "./PostgresError.ts"
 import { channel } from "./schema.ts"
 import { integerArray, numberArray, textArray } from "./values.ts"
 
 type Condition = NonNullable<Append["condition"]>
 
-/** Behind it, each statement sees what the others committed before it got the lock. */
-export const begin: EventLog.Statement = ["begin isolation level read committed", []]
-export const commit: EventLog.Statement = ["commit", []]
-export const rollback: EventLog.Statement = ["rollback", []]
-
-/** Begins a transaction and gathers, in one round trip, all that `plan` will ask for. */
+/** Locks the log and gathers, in one round trip, all that `plan` will ask for. */
 export const gather = (
-  connection: Connection,
+  ask: Ask,
   sql: EventLog.Statements,
   store: string,
   appends: ReadonlyArray<Append>,
   now: number
-): Effect.Effect<Facts, SqlError> => {
+): Effect.Effect<Facts, DatabaseError> => {
   const writes = appends.flatMap(({ streams }) => streams)
   const streams = [...new Set(writes.map(({ stream }) => stream))]
   const ids = [...new Set(writes.flatMap(({ events }) => events.flatMap(({ id }) => id ?? [])))]
@@ -30,13 +25,12 @@ export const gather = (
     (condition?.queries ?? []).map((query) => [condition!, sql.match(condition!.after, query)] as const)
   )
   const statements: ReadonlyArray<EventLog.Statement> = [
-    begin,
     ["select newest, recorded from dunnock_lock()", []],
     revisionsOf(streams),
     ...(ids.length === 0 ? [] : [placesOf(store, ids)]),
     ...matches.map(([, statement]) => statement)
   ]
-  return Effect.map(pipeline(connection, statements), ([, head, revisions, ...others]) => {
+  return Effect.map(ask(statements), ([head, revisions, ...others]) => {
     const [position, recordedAt] = head![0] as [number, number]
     const revisionOf = new Map(revisions as ReadonlyArray<[string, number]>)
     const places = new Map(

@@ -1,5 +1,5 @@
 /**
- * Events on PostgreSQL, over `@effect/sql-pg`. Any number of processes may use the same database.
+ * Events and documents on PostgreSQL, over `@effect/sql-pg`. Any number of processes may use the same database.
  *
  * ```ts
  * import { Effect } from "effect"
@@ -13,34 +13,25 @@
  *
  * @module
  */
-import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
-import * as EventStore from "../../src/event/EventStore.ts"
-import type { EventStoreDriver, Guarantees } from "../../src/event/EventStoreDriver.ts"
+import type { EventStore } from "../../src/event/EventStore.ts"
+import type { Guarantees } from "../../src/event/EventStoreDriver.ts"
 import type { EventStoreError } from "../../src/event/EventStoreError.ts"
-import * as PostgresDatabase from "./PostgresDatabase.ts"
-import { failing, toEventStoreError } from "./PostgresError.ts"
-import * as PostgresEventStore from "./PostgresEventStore.ts"
+import type { DocumentStore } from "../../src/repository/DocumentStore.ts"
+import * as Stores from "../../src/repository/Stores.ts"
+import type { Options } from "./PostgresDatabase.ts"
+import { make } from "./PostgresStores.ts"
 
 export type { ConnectOptions, Options } from "./PostgresDatabase.ts"
+export { make } from "./PostgresStores.ts"
 
 /** What the adapter guarantees beyond the promises of every store. */
 export const guarantees: Guarantees = { durable: true, shared: true }
 
-/** Opens, and if need be creates, the stores in a database. */
-export const make = (
-  options: PostgresDatabase.Options
-): Effect.Effect<EventStoreDriver, EventStoreError, Scope.Scope> =>
-  PostgresDatabase.make(options).pipe(
-    failing(toEventStoreError("postgres", "open")),
-    Effect.flatMap(PostgresEventStore.make)
-  )
-
 /**
- * The stores in a PostgreSQL database, whose tables are created if they are missing. Fails with the reason `Unavailable`
- * when the database cannot be reached now, and with `CannotOpen` when it may not be used, does not exist, or was written
- * by a newer version.
+ * An event store and a document store in a PostgreSQL database, whose tables are created if they are missing. Fails with
+ * the reason `Unavailable` when the database cannot be reached now, and with `CannotOpen` when it is missing, may not be
+ * used, or was written by a newer version.
  */
-export const layer = (options: PostgresDatabase.Options): Layer.Layer<EventStore.EventStore, EventStoreError> =>
-  EventStore.layer(make(options))
+export const layer = (options: Options): Layer.Layer<EventStore | DocumentStore, EventStoreError> =>
+  Stores.layer(make(options))

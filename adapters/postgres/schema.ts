@@ -1,25 +1,6 @@
 // The tables and functions of an event store on PostgreSQL.
-import type * as EventLog from "../sql/EventLog.ts"
 import { type Migrations, schema } from "../sql/migrations.ts"
-import { textArray } from "./values.ts"
-
-/** How PostgreSQL differs from the other databases. */
-export const dialect: EventLog.Dialect = {
-  parameter: (n) => `$${n}`,
-  inList: (expression, parameter) => `${expression} = any(${parameter})`,
-  list: textArray,
-  // Integers of 64 bits come as bigint, which is slower by far; these are exact up to 2^53, as numbers are.
-  number: (expression) => `${expression}::float8`,
-  upsert: (table, key, columns) =>
-    `insert into ${table} (${columns.join(", ")}) values (${columns.map((_, i) => `$${i + 1}`).join(", ")})
-    on conflict (${key}) do update set ${columns.map((column) => `${column} = excluded.${column}`).join(", ")}`
-}
-
-/** How long a statement waits for a lock that another one holds. */
-const lockTimeout = 10_000
-
-/** How long a transaction may be left open with nothing asked of it: its client is paused or gone. */
-const idleTimeout = 5_000
+import { lockTimeout } from "./transaction.ts"
 
 /** The advisory lock of whoever appends: of this table, so that a database may hold several logs. */
 const lock = "pg_advisory_xact_lock((1685417582::bigint << 32) | 'dunnock_events'::regclass::oid::bigint)"
@@ -27,17 +8,16 @@ const lock = "pg_advisory_xact_lock((1685417582::bigint << 32) | 'dunnock_events
 /** Held while the tables are made; of the database, since the tables are not there yet. */
 export const lockSchema = "select pg_advisory_xact_lock(1685417582::bigint << 32)"
 
+/** The code with which `dunnock_expect` fails. */
+export const notAsExpected = "DUN01"
+
 /** The name of the channel on which appends are told. */
 export const channel = "'dunnock_' || 'dunnock_events'::regclass::oid"
 
-/**
- * Takes the lock, and gives the newest event's position and time. What the transaction sets is gone with it.
- */
+/** Takes the lock, and gives the newest event's position and time. */
 const createLock = `create function dunnock_lock(out newest float8, out recorded float8)
 language plpgsql as $$
 begin
-  perform set_config('idle_in_transaction_session_timeout', '${idleTimeout}', true),
-    set_config('lock_timeout', '${lockTimeout}', true);
   perform ${lock};
   select position, recorded_at into newest, recorded from dunnock_events
     order by position desc limit 1;
@@ -93,6 +73,15 @@ begin
   perform pg_notify(${channel}, '');
 end $$`
 
+/** Fails if not as many rows were written as there were to be: some were not as expected. Rolls the transaction back. */
+const createExpect = `create function dunnock_expect(written bigint, expected bigint) returns void
+language plpgsql as $$
+begin
+  if written <> expected then
+    raise exception '% of % documents are not as expected', expected - written, expected using errcode = '${notAsExpected}';
+  end if;
+end $$`
+
 /** Functions that change the log set this for their transaction; nobody else does. */
 const createRefuse = `create function dunnock_refuse() returns trigger language plpgsql as $$
 begin
@@ -117,6 +106,6 @@ export const migrations: Migrations = schema({
       for each statement execute function dunnock_refuse()`
     )
   ],
-  functions: [createLock, createAppend],
+  functions: [createLock, createAppend, createExpect],
   newId: "gen_random_uuid()::text"
 })

@@ -6,7 +6,7 @@ import type { Collection, Field } from "../../src/repository/DocumentStore.ts"
 export const tableOf = ({ name }: Collection): string => `dunnock_doc_${name.toLowerCase()}`
 
 /** 64 bits of FNV-1a: the name of a field can be any text, that of an index cannot. */
-const hash = (text: string): string => {
+export const hash = (text: string): string => {
   let bits = 0xcbf29ce484222325n
   for (const byte of new TextEncoder().encode(text)) {
     bits = BigInt.asUintN(64, (bits ^ BigInt(byte)) * 0x100000001b3n)

@@ -27,13 +27,15 @@ export interface DocumentDialect {
     readonly id: string
     /** An integer of 64 bits. */
     readonly integer: string
-    /** JSON text of up to 4,194,304 characters, or what the database keeps it as. */
+    /** JSON text of up to 4,194,304 characters, or what the database keeps it as; it says that it is not null. */
     readonly data: string
     /** What goes behind the definition of a table. */
     readonly table: string
   }
   /** The column with its JSON text, as it is selected. */
   readonly data: string
+  /** An integer, as it is selected to come as a number. */
+  readonly number: (expression: string) => string
   /**
    * The value of a field in the column `data`; null where it is null, absent, or of another kind than declared, and where
    * the kind is `any`, anything that is null only for null and absence. Never an error, whatever is stored. `indexed` says
@@ -45,6 +47,8 @@ export interface DocumentDialect {
   /** A parameter that is compared with values of a kind, and the value as it is passed. */
   readonly value: (kind: Kind, parameter: string) => string
   readonly toValue: (kind: Kind, value: string | number | boolean) => unknown
+  /** A `<`, `<=`, `>` or `>=` that an index serves, where the database has to be told that it pays. */
+  readonly served?: (comparison: string) => string
   /** A condition that holds if the expression is in a list, which is passed as one parameter, and the list. */
   readonly inList: (expression: string, kind: Kind, parameter: string) => string
   readonly toList: (kind: Kind, values: ReadonlyArray<string | number | boolean>) => unknown
@@ -57,6 +61,14 @@ export interface DocumentDialect {
    * value of the field.
    */
   readonly index: (table: string, name: string, field: Field, expression: string) => ReadonlyArray<string>
+  /**
+   * Where an index does not take a long text: its beginning, which the index is on. Indexed texts are then compared and
+   * sorted by it first.
+   */
+  readonly beginning?: {
+    readonly of: (expression: string) => string
+    readonly ofValue: (value: string) => string
+  }
   /** The statements that make an index of this name, where there is none, on `expires_at`, for the rows that have one. */
   readonly expiryIndex: (table: string, name: string) => ReadonlyArray<string>
 }
@@ -124,6 +136,27 @@ export const statements = (dialect: DocumentDialect) => {
       : dialect.column(column, field.kind)
   }
 
+  /** What is indexed of an indexed text, if that is not all of it. */
+  const beginningOf = (collection: Collection, field: Field) =>
+    field.kind === "text" && !own.has(field.name) && isIndexed(collection, field)
+      ? dialect.beginning
+      : undefined
+
+  const comparing = (
+    left: string,
+    operator: string,
+    kind: Kind,
+    value: string | number | boolean,
+    add: Add
+  ) => `${left} ${operator} ${dialect.value(kind, add(dialect.toValue(kind, value)))}`
+
+  const listing = (
+    left: string,
+    kind: Kind,
+    values: ReadonlyArray<string | number | boolean>,
+    add: Add
+  ) => dialect.inList(left, kind, add(dialect.toList(kind, values)))
+
   const conditionOf = (collection: Collection, condition: Condition, add: Add): string => {
     if (condition.op === "and" || condition.op === "or") {
       const parts = flattened(condition.op, condition.conditions)
@@ -135,8 +168,12 @@ export const statements = (dialect: DocumentDialect) => {
     switch (condition.op) {
       case "in":
       case "notIn": {
-        const list = dialect.inList(left, field.kind, add(dialect.toList(field.kind, condition.values)))
-        return condition.op === "in" ? list : `(${list}) is not true`
+        const list = listing(left, field.kind, condition.values, add)
+        if (condition.op === "notIn") return `(${list}) is not true`
+        const beginning = beginningOf(collection, field)
+        if (beginning === undefined) return list
+        const beginnings = condition.values.map((value) => beginning.ofValue(String(value)))
+        return `(${listing(beginning.of(left), field.kind, beginnings, add)} and ${list})`
       }
       case "like":
         return dialect.like(left, condition.pattern, add)
@@ -145,9 +182,17 @@ export const statements = (dialect: DocumentDialect) => {
       case "isNotNull":
         return `${left} is not null`
       default: {
-        const right = dialect.value(field.kind, add(dialect.toValue(field.kind, condition.value)))
-        const compared = `${left} ${comparisons[condition.op]} ${right}`
-        return condition.op === "neq" ? `(${compared}) is not true` : compared
+        const operator = comparisons[condition.op]
+        const compared = comparing(left, operator, field.kind, condition.value, add)
+        if (condition.op === "neq") return `(${compared}) is not true`
+        if (operator !== "=" && isIndexed(collection, field) && dialect.served !== undefined) {
+          return dialect.served(compared)
+        }
+        const beginning = beginningOf(collection, field)
+        if (beginning === undefined) return compared
+        const orEqual = operator === "=" ? "=" : `${operator[0]}=`
+        const begun = beginning.ofValue(String(condition.value))
+        return `(${comparing(beginning.of(left), orEqual, field.kind, begun, add)} and ${compared})`
       }
     }
   }
@@ -168,16 +213,28 @@ export const statements = (dialect: DocumentDialect) => {
   /** Sorted by id in the end, so that the order is always the same. */
   const orderOf = (collection: Collection, sort: Selection["sort"]): string => {
     const last = sort.findIndex(({ field }) => field.name === "$id")
-    const sorts = (last === -1 ? sort : sort.slice(0, last + 1)).map(({ direction, field }) =>
-      field.name === "$id" ? `id ${direction}` : dialect.order(expression(collection, field), direction)
-    )
+    const sorts = (last === -1 ? sort : sort.slice(0, last + 1)).flatMap(({ direction, field }) => {
+      if (field.name === "$id") return [`id ${direction}`]
+      const whole = expression(collection, field)
+      const beginning = beginningOf(collection, field)?.of(whole)
+      return [...(beginning === undefined ? [] : [beginning]), whole].map((each) =>
+        dialect.order(each, direction)
+      )
+    })
     return `order by ${[...sorts, ...(last === -1 ? ["id"] : [])].join(", ")}`
+  }
+
+  const indexed = (collection: Collection, field: Field): string => {
+    const whole = expression(collection, field)
+    return beginningOf(collection, field)?.of(whole) ?? whole
   }
 
   const among = (ids: ReadonlyArray<string>, add: Add): string =>
     ids.length === 1 ? `id = ${add(ids[0])}` : dialect.inList("id", "text", add(dialect.toList("text", ids)))
 
-  const select = columns.map((column) => column === "data" ? dialect.data : column).join(", ")
+  const selected = (column: string, data: string): string =>
+    column === "id" ? column : column === "data" ? data : dialect.number(column)
+  const select = columns.map((column) => selected(column, dialect.data)).join(", ")
 
   return {
     /** What brings a collection into being, in their order; each of them does nothing if it is there. */
@@ -188,7 +245,7 @@ export const statements = (dialect: DocumentDialect) => {
         `create table if not exists ${name} (
           id ${id} primary key not null,
           version ${integer} not null,
-          data ${data} not null,
+          data ${data},
           position ${integer} not null,
           created_at ${integer} not null,
           updated_at ${integer} not null,
@@ -200,7 +257,7 @@ export const statements = (dialect: DocumentDialect) => {
           // There is one anyway, by the primary key.
           .filter(({ name }) => name !== "$id")
           .flatMap((field) =>
-            dialect.index(name, indexOf(collection, field), field, expression(collection, field))
+            dialect.index(name, indexOf(collection, field), field, indexed(collection, field))
           )
       ]
     },
@@ -223,7 +280,9 @@ export const statements = (dialect: DocumentDialect) => {
       now: number
     ): Statement =>
       statement((add) =>
-        `select count(*) from ${tableOf(collection)} ${whereOf(collection, selection, now, add)}`
+        `select ${dialect.number("count(*)")} from ${tableOf(collection)} ${
+          whereOf(collection, selection, now, add)
+        }`
       ),
     clearExpired: (collection: Collection, now: number): Statement =>
       statement((add) => `delete from ${tableOf(collection)} where expires_at <= ${add(now)}`),
@@ -233,7 +292,7 @@ export const statements = (dialect: DocumentDialect) => {
      */
     states: (collection: Collection, ids: ReadonlyArray<string>, locking = ""): Statement =>
       statement((add) =>
-        `select ${columns.map((column) => column === "data" ? "''" : column).join(", ")} from ${
+        `select ${columns.map((column) => selected(column, "''")).join(", ")} from ${
           tableOf(collection)
         } where ${among(ids, add)} ${locking}`
       ),

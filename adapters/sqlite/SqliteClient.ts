@@ -1,8 +1,8 @@
 /**
  * Effect's `SqlClient` over `node:sqlite`, alike on Bun, Deno and Node (22.16 or later).
  *
- * `make` gives the `SqlClient` that migrations, repositories and a user's own queries use; `connect` gives a
- * single connection with synchronous methods, for an adapter's hot paths.
+ * `make` opens a file and gives the `SqlClient` that migrations use, and the one connection under it with its synchronous
+ * methods, for hot paths.
  *
  * - The file is in WAL mode, foreign keys are enforced, transactions are `BEGIN IMMEDIATE`.
  * - Waiting for another connection's lock never holds the event loop for longer than a few milliseconds.
@@ -350,39 +350,26 @@ const fromDatabase = (db: DatabaseSync, options: Options, waiting: Waiting): Ope
   return { connection, isTransaction, streamApart }
 }
 
-const open = (options: Options): Effect.Effect<Opened, SqlError, Scope.Scope> =>
-  Effect.suspend(() => {
-    const waiting = makeWaiting(options)
-    const database = acquire(waiting, () => openNow(options, setUp), SqliteError.isBusy, closeNow)
-    return Effect.map(database, (db) => fromDatabase(db, options, waiting))
-  })
+/** A file that is open: its one connection, and the client that hands it to fibers in turn; to be used one after the other. */
+export interface SqliteDatabase {
+  /** Outside a transaction, `executeStream` reads through a connection of its own (except with `:memory:`). */
+  readonly connection: SqliteConnection
+  /**
+   * A stream outside a transaction reads through a connection of its own, so that its reader may be slow and may use the
+   * client; with `:memory:`, and in a transaction, it holds the one connection until it ends.
+   */
+  readonly client: SqlClient.SqlClient
+}
 
 /**
- * Opens a connection for one user, closed with the scope. Fails with a `SqlError` that names the file and the
- * reason: a folder, a missing folder, no permission, read-only, not a database, damaged, locked for too long.
- * Outside a transaction, `executeStream` reads through a connection of its own (except with `:memory:`).
+ * Opens a file, closed with the scope. Fails with a `SqlError` that names the file and the reason: a folder, a missing
+ * folder, no permission, read-only, not a database, damaged, locked for too long.
  */
-export const connect = (options: Options): Effect.Effect<SqliteConnection, SqlError, Scope.Scope> =>
-  Effect.map(open(options), ({ connection }) => connection)
-
-/**
- * Opens a `SqlClient` of one connection, which its fibers take in turn, closed with the scope; fails as `connect`
- * does. A stream outside a transaction reads through a connection of its own, so that its reader may be slow and
- * may use the client; with `:memory:`, and in a transaction, it holds the one connection until it ends.
- */
-export const make = (options: Options): Effect.Effect<SqlClient.SqlClient, SqlError, Scope.Scope> =>
-  Effect.map(makeBoth(options), ({ client }) => client)
-
-/** Opens one connection and the `SqlClient` of it, to be used one after the other; as `connect` and `make` do. */
-export const makeBoth = (
-  options: Options
-): Effect.Effect<
-  { readonly client: SqlClient.SqlClient; readonly connection: SqliteConnection },
-  SqlError,
-  Scope.Scope
-> =>
+export const make = (options: Options): Effect.Effect<SqliteDatabase, SqlError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { connection, isTransaction, streamApart } = yield* open(options)
+    const waiting = makeWaiting(options)
+    const db = yield* acquire(waiting, () => openNow(options, setUp), SqliteError.isBusy, closeNow)
+    const { connection, isTransaction, streamApart } = fromDatabase(db, options, waiting)
     const acquirers = SqlClient.makeSqliteAcquirers({
       connection: Effect.succeed(connection),
       semaphore: yield* Semaphore.make(1),

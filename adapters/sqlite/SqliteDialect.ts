@@ -49,19 +49,26 @@ const following = (beginning: string): string | undefined => {
   return undefined
 }
 
+/** A condition of which SQLite is told that it holds of few rows. */
+const unlikely = (condition: string): string => `unlikely(${condition})`
+
 /** The documents of SQLite. */
 export const documents: DocumentDialect = {
   parameter: () => "?",
-  types: { id: "text", integer: "integer", data: "text check (json_valid(data))", table: "strict" },
+  types: { id: "text", integer: "integer", data: "text not null check (json_valid(data))", table: "strict" },
   data: "data",
+  number: (expression) => expression,
   field: ({ kind, name }) => field(name, kind),
   column: (column) => column,
-  // Read from its digits, as a number in a document is: so both become the same.
-  value: (kind, parameter) => kind === "number" ? `cast(${parameter} as real)` : parameter,
-  toValue: (kind, value) => kind === "number" ? String(value) : value,
+  // Read from its digits, as a number in a document is: so both become the same. With the "+" it has no affinity, as the
+  // expression of an index has none, or that would not be used.
+  value: (kind, parameter) => kind === "number" ? `+cast(${parameter} as real)` : parameter,
+  toValue: (_, value) => typeof value === "boolean" ? Number(value) : String(value),
+  // If not, the order by id is preferred to an index on anything that is not equal to one value.
+  served: unlikely,
   inList: (expression, kind, parameter) =>
     `${expression} in (select ${
-      kind === "number" ? "cast(value as real)" : "value"
+      kind === "number" ? "+cast(value as real)" : "value"
     } from json_each(${parameter}))`,
   toList: (_, values) => JSON.stringify(values),
   like: (expression, pattern, add) => {
@@ -70,8 +77,8 @@ export const documents: DocumentDialect = {
     // An index serves these two.
     if (beginning !== "") {
       const end = following(beginning)
-      conditions.push(`${expression} >= ${add(beginning)}`)
-      if (end !== undefined) conditions.push(`${expression} < ${add(end)}`)
+      conditions.push(unlikely(`${expression} >= ${add(beginning)}`))
+      if (end !== undefined) conditions.push(unlikely(`${expression} < ${add(end)}`))
     }
     return `(${conditions.join(" and ")})`
   },

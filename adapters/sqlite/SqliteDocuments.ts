@@ -83,7 +83,7 @@ export const make = (connection: SqliteConnection, name: string, log: string): S
         try {
           connection.run(put, Documents.toRow(document))
         } catch (error) {
-          throw isSqlError(error) && error.reason._tag === "ConstraintError"
+          throw isSqlError(error) && error.reason.message?.includes("json_valid")
             ? notJson(collection, document)
             : error
         }

@@ -89,9 +89,11 @@ export const make = (
 
   const append = (appends: ReadonlyArray<Append>, now: number, inline: Inline | undefined) => {
     const planned = decide(appends, now)
-    const before = heads.log().position
     insert(planned)
-    if (inline !== undefined && planned.events.length > 0) writeInline(inline, planned.events, before, now)
+    const [first] = planned.events
+    if (inline !== undefined && first !== undefined) {
+      writeInline(inline, planned.events, first.position - 1, now)
+    }
     return planned.outcomes
   }
 

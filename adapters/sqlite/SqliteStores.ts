@@ -26,7 +26,7 @@ export const make = (
         ? new EventStoreError({ reason: new Unavailable({ store: name, problem, cause: error }) })
         : cannotOpen(name, problem, error)
     })
-    const { client, connection } = yield* opening(SqliteClient.makeBoth(options))
+    const { client, connection } = yield* opening(SqliteClient.make(options))
     yield* Effect.provideService(migrate(name, SqliteEventStore.migrations), SqlClient.SqlClient, client)
     const [row] = yield* opening(connection.executeValues("select id from dunnock_store", []))
     const store = row![0] as string

@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Aggregate from "dunnock/Aggregate"
 import * as EventStore from "dunnock/EventStore"
+import type { EventStoreError } from "dunnock/EventStoreError"
 import { empty, evolve, type Item, items, limit } from "../lib/Cart.ts"
 import type { Handle, Store } from "../lib/Store.ts"
 
@@ -23,7 +24,8 @@ const fields = {
   note: Schema.String
 }
 
-const Cart = Aggregate.make("Cart", {
+/** Carts, as dunnock defines them. */
+export const Cart = Aggregate.make("Cart", {
   state: Schema.Struct({
     count: Schema.Int,
     total: Schema.Number,
@@ -35,11 +37,13 @@ const Cart = Aggregate.make("Cart", {
   evolve: { ItemAdded: evolve }
 })
 
-interface ItemAdded extends Item {
+/** Their one event. */
+export interface ItemAdded extends Item {
   readonly _tag: "ItemAdded"
 }
 
-const cartLive = (options: Aggregate.LayerOptions) =>
+/** What their commands do. */
+export const cartLive = (options: Aggregate.LayerOptions) =>
   Cart.toLayer({
     AddItem: ({ state, command }) =>
       state.total > limit
@@ -71,7 +75,11 @@ function* appends(
   }
 }
 
-const seed = (ids: ReadonlyArray<string>, each: number) =>
+/** Appends the first `each` items to each stream, one stream after another. */
+export const seed = (
+  ids: ReadonlyArray<string>,
+  each: number
+): Effect.Effect<void, EventStoreError, EventStore.EventStore> =>
   Effect.gen(function* () {
     const store = yield* EventStore.EventStore
     for (const writes of appends(ids, each)) {
@@ -89,7 +97,8 @@ const consume = (total: number, handle: Handle) =>
       }))
   })
 
-const count = Effect.gen(function* () {
+/** The number of events in the log. */
+export const count: Effect.Effect<number, EventStoreError, EventStore.EventStore> = Effect.gen(function* () {
   const store = yield* EventStore.EventStore
   return yield* Stream.runCount(store.log(Cart.events))
 })

@@ -2,7 +2,6 @@ import { existsSync, rmSync } from "node:fs"
 import type { EventStore } from "dunnock/EventStore"
 import type { Layer } from "effect/Layer"
 import type { Commands, File, Store } from "./Store.ts"
-import { load } from "./Peers.ts"
 import { check, type Measure } from "./Workload.ts"
 
 /** Opens a store in memory, after loading what it needs. */
@@ -42,15 +41,11 @@ const dunnockMemory = (options: Options = {}): OpenMemory => async () =>
 const dunnockSqlite = (options: Options = {}): OpenSqlite => async (file) =>
   dunnock((await import("dunnock/sqlite")).layer(file), options)
 
-const dunnockPostgres = (options: Options = {}): OpenDatabase => async (url) => {
-  const { layer } = await load<{ layer: (options: object) => Layer<EventStore> }>("dunnock/postgres")
-  return dunnock(layer({ url }), options)
-}
+const dunnockPostgres = (options: Options = {}): OpenDatabase => async (url) =>
+  dunnock((await import("dunnock/postgres")).layer({ url }), options)
 
-const dunnockMysql = (options: Options = {}): OpenDatabase => async (url) => {
-  const { layer } = await load<{ layer: (options: object) => Layer<EventStore> }>("dunnock/mysql")
-  return dunnock(layer({ url }), options)
-}
+const dunnockMysql = (options: Options = {}): OpenDatabase => async (url) =>
+  dunnock((await import("dunnock/mysql")).layer({ url }), options)
 
 /** The stores in memory. */
 export const memory: Contenders<OpenMemory> = {

@@ -22,8 +22,8 @@ export interface Relay {
 /** The contenders. */
 export const relays: Readonly<Record<string, () => Promise<Relay>>> = {
   "raw": () => import("../relay/raw.ts"),
+  "dunnock": () => import("../relay/dunnock.ts"),
   "@event-driven-io/emmett-postgresql": () => import("../relay/emmett.ts"),
-  "@event-driven-io/emmett-postgresql, polling each 1 ms": async () => (await import("../relay/emmett.ts")).tuned,
   "@rotorsoft/act-pg": () => import("../relay/act.ts")
 }
 

@@ -1,5 +1,5 @@
 import { connect } from "../contender/emmettPostgres.ts"
-import { type Item } from "../lib/Cart.ts"
+import type { Item } from "../lib/Cart.ts"
 import { sleep } from "../lib/Clock.ts"
 import { once } from "../lib/Postgres.ts"
 import type { Appender, Relay } from "../lib/Relay.ts"
@@ -14,9 +14,10 @@ export const open = async (url: string): Promise<Appender> => {
   }
 }
 
-const listening = (pulling: { readonly pullingFrequencyInMs?: number }): Relay["listen"] => async (url, handle) => {
+/** Its consumer, polling as often as it can; when there is nothing new it waits longer each time, up to a second. */
+export const listen: Relay["listen"] = async (url, handle) => {
   const store = await connect(url)
-  const consumer = store.consumer({ pulling })
+  const consumer = store.consumer({ pulling: { pullingFrequencyInMs: 1 } })
   consumer.reactor({
     processorId: "reader",
     startFrom: "BEGINNING",
@@ -25,9 +26,3 @@ const listening = (pulling: { readonly pullingFrequencyInMs?: number }): Relay["
   void consumer.start()
   await sleep(300) // it does not say when it is ready
 }
-
-/** Its consumer, which polls each 50 ms unless told otherwise. */
-export const listen: Relay["listen"] = listening({})
-
-/** The same, polling as often as it can. */
-export const tuned: Relay = { open, listen: listening({ pullingFrequencyInMs: 1 }) }

@@ -10,6 +10,7 @@ export const workloads: Readonly<
   project: () => import("./project.ts"),
   inline: () => import("./inline.ts"),
   delay: () => import("./delay.ts"),
+  memory: () => import("./memory.ts"),
   size: () => import("./size.ts")
 }
 

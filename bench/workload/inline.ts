@@ -5,7 +5,7 @@ import * as Postgres from "../lib/Postgres.ts"
 import type { Inlined } from "../lib/Store.ts"
 import { type Case, check, type Measure, type Settings } from "../lib/Workload.ts"
 
-const callers = 32
+const many = 32
 
 type Open = (address: string) => Promise<Inlined>
 
@@ -15,13 +15,13 @@ const verify = async (store: Inlined, expected: number): Promise<void> => {
   check(count === expected, `${count} events in the views, ${expected} expected`)
 }
 
-const measure = (store: Inlined, settings: Settings) =>
+const measure = (store: Inlined, settings: Settings, callers = many) =>
   drive(store, callers, width(settings), settings.quick ? 300 : 1500, verify)
 
-const inFile = (open: () => Promise<Open>): Measure => async (settings) => {
+const inFile = (open: () => Promise<Open>, callers = many): Measure => async (settings) => {
   const filename = fileIn(settings.folder, `inline-${process.pid}`)
   try {
-    return await measure(await (await open())(filename), settings)
+    return await measure(await (await open())(filename), settings, callers)
   } finally {
     remove(filename)
   }
@@ -45,8 +45,13 @@ export const cases: ReadonlyArray<Case> = [
     repetitions: 3,
     contenders: {
       "raw": inFile(async () => (await import("../contender/inlineSqlite.ts")).open),
+      "dunnock": inFile(async () => (await import("../contender/inlineDunnock.ts")).openSqlite),
       "@event-driven-io/emmett-sqlite": inFile(
         async () => (await import("../contender/inlineEmmett.ts")).openSqlite
+      ),
+      "@event-driven-io/emmett-sqlite, 1 caller": inFile(
+        async () => (await import("../contender/inlineEmmett.ts")).openSqlite,
+        1
       )
     }
   },
@@ -57,6 +62,7 @@ export const cases: ReadonlyArray<Case> = [
     repetitions: 3,
     contenders: {
       "raw": onPostgres(async () => (await import("../contender/inlinePostgres.ts")).open),
+      "dunnock": onPostgres(async () => (await import("../contender/inlineDunnock.ts")).openPostgres),
       "@event-driven-io/emmett-postgresql": onPostgres(
         async () => (await import("../contender/inlineEmmett.ts")).openPostgres
       )
@@ -68,7 +74,8 @@ export const cases: ReadonlyArray<Case> = [
     server: "mysql",
     repetitions: 3,
     contenders: {
-      "raw": onMysql(async () => (await import("../contender/inlineMysql.ts")).open)
+      "raw": onMysql(async () => (await import("../contender/inlineMysql.ts")).open),
+      "dunnock": onMysql(async () => (await import("../contender/inlineDunnock.ts")).openMysql)
     }
   }
 ]

@@ -61,6 +61,7 @@ export const cases: ReadonlyArray<Case> = [
     repetitions: 3,
     contenders: {
       "raw": inFile("raw", async () => (await import("../projector/rawSqlite.ts")).open),
+      "dunnock": inFile("dunnock", async () => (await import("../projector/dunnock.ts")).openSqlite),
       "@event-driven-io/emmett-sqlite": inFile(
         "emmett",
         async () => (await import("../projector/emmettSqlite.ts")).open
@@ -74,6 +75,7 @@ export const cases: ReadonlyArray<Case> = [
     repetitions: 3,
     contenders: {
       "raw": onPostgres(async () => (await import("../projector/rawPostgres.ts")).open),
+      "dunnock": onPostgres(async () => (await import("../projector/dunnock.ts")).openPostgres),
       "@event-driven-io/emmett-postgresql": onPostgres(
         async () => (await import("../projector/emmettPostgres.ts")).open
       ),
@@ -86,7 +88,8 @@ export const cases: ReadonlyArray<Case> = [
     server: "mysql",
     repetitions: 3,
     contenders: {
-      "raw": onMysql(async () => (await import("../projector/rawMysql.ts")).open)
+      "raw": onMysql(async () => (await import("../projector/rawMysql.ts")).open),
+      "dunnock": onMysql(async () => (await import("../projector/dunnock.ts")).openMysql)
     }
   }
 ]

@@ -44,6 +44,9 @@ const shapeKeys = [
   ..."typeParameters encoding to context checks annotations expected identifier".split(" ")
 ]
 
+/** What says which values a schema has, as text. */
+export const shapeOf = (codec: Schema.Codec<any, any>): string => JSON.stringify(codec.ast, shapeKeys)
+
 const makeSnapshots = <State>(
   schema: Schema.Codec<State, any>,
   { every, version = 1 }: NonNullable<Options<State, any, any>["snapshots"]>
@@ -54,7 +57,7 @@ const makeSnapshots = <State>(
   const codec = Schema.toCodecJson(schema)
   const encode = SchemaParser.encodeSync(codec)
   const decode = SchemaParser.decodeUnknownResult(codec)
-  const shape = JSON.stringify(codec.ast, shapeKeys)
+  const shape = shapeOf(codec)
   return {
     every,
     fingerprint: `${version}:${shape.length}:${Hash.string(shape)}`,

@@ -1,6 +1,13 @@
 // Which generation of a projection's documents is live, and how far each has come. Not public.
 import * as Effect from "effect/Effect"
-import type { Collection, DocumentStore, Field, Put, StoredDocument, Write } from "../repository/DocumentStore.ts"
+import type {
+  Collection,
+  DocumentStore,
+  Field,
+  Put,
+  StoredDocument,
+  Write
+} from "../repository/DocumentStore.ts"
 import type { DocumentStoreError } from "../repository/DocumentStoreError.ts"
 import type { Failed } from "./ProjectionError.ts"
 
@@ -94,8 +101,7 @@ export const advance = (
   expected: number,
   position: number,
   { failure, handled, removing, skipped }: Counts
-): Put =>
-  put(checkpointId(name, generation), expected, { handled, skipped, failure, removing }, position)
+): Put => put(checkpointId(name, generation), expected, { handled, skipped, failure, removing }, position)
 
 export const fresh: Counts = { handled: 0, skipped: 0, failure: null, removing: [] }
 
@@ -105,8 +111,11 @@ export const readPointer = (
   documents: DocumentStore,
   name: string
 ): Effect.Effect<Pointer, DocumentStoreError> =>
-  Effect.map(documents.get(collection, [name]), ([document]) =>
-    document === undefined ? none : { ...JSON.parse(document.data) as Places, at: document.version })
+  Effect.map(
+    documents.get(collection, [name]),
+    ([document]) =>
+      document === undefined ? none : { ...JSON.parse(document.data) as Places, at: document.version }
+  )
 
 export const readCheckpoint = (
   documents: DocumentStore,
@@ -166,7 +175,13 @@ export const promote = (
   const { building, generation: live, last, retired } = pointer
   const { generation, version } = building!
   const id = checkpointId(name, generation)
-  const places = { generation, version, building: null, last, retired: live === 0 ? retired : [...retired, live] }
+  const places = {
+    generation,
+    version,
+    building: null,
+    last,
+    retired: live === 0 ? retired : [...retired, live]
+  }
   return Effect.asVoid(
     documents.commit([
       { op: "check", collection, id, expected: built.at },

@@ -84,7 +84,7 @@ const writesOf = <Doc>(
     definition,
     prepared,
     (id) => ProjectionFold.toEntry(definition, entries.get(id)),
-    false
+    { guarded: false, check: "at the end" }
   )
   const failure = failures[failures.length - 1]
   if (failure !== undefined && definition.onFailure === "stop") {

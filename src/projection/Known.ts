@@ -45,7 +45,7 @@ export const make = <Doc>(
       read.clear()
       if (all) return Effect.void
       const missing = new Set<string>()
-      for (const { ids } of concerned) { for (const id of ids) if (!entries.has(id)) missing.add(id) }
+      for (const { ids } of concerned) for (const id of ids) if (!entries.has(id)) missing.add(id)
       if (missing.size === 0) return Effect.void
       const ids = [...missing]
       return Effect.map(documents.get(collection, ids), (found) => {
@@ -61,7 +61,10 @@ export const make = <Doc>(
     },
     remember: (changes, versions) => {
       for (const [i, { id, position, text, value }] of changes.entries()) {
-        keep(id, text === undefined ? ProjectionFold.absent : { value, text, position, version: versions[i]! })
+        keep(
+          id,
+          text === undefined ? ProjectionFold.absent : { value, text, position, version: versions[i]! }
+        )
       }
       for (const id of entries.keys()) {
         if (entries.size <= mostDocuments && length <= mostText) break

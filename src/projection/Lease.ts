@@ -91,11 +91,15 @@ const renew = Effect.fnUntraced(function* (
 ) {
   while (true) {
     yield* Effect.sleep(Duration.toMillis(duration) / 3)
-    const look = Effect.map(documents.get(collection, [id]), ([document]) =>
-      ownerOf(document) === owner ? document!.version : undefined)
+    const look = Effect.map(
+      documents.get(collection, [id]),
+      ([document]) => ownerOf(document) === owner ? document!.version : undefined
+    )
     const version = yield* Effect.result(
-      Effect.flatMap(take(documents, id, owner, held.version), (version) =>
-        version === undefined ? look : Effect.succeed(version))
+      Effect.flatMap(
+        take(documents, id, owner, held.version),
+        (version) => version === undefined ? look : Effect.succeed(version)
+      )
     )
     if (version._tag === "Failure") continue
     if (version.success === undefined) return

@@ -58,13 +58,12 @@ const reachedBy = Effect.fnUntraced(function* <Doc>(running: Running.Running<Doc
     yield* running.refresh
     return 0
   }
-  const position = Math.max(own, checkpoint.position)
   if (checkpoint.failure !== null && onFailure === "stop" && !running.works) {
     return yield* Effect.fail(
       new ProjectionError({ reason: new Failed({ projection: name, ...checkpoint.failure }) })
     )
   }
-  return position
+  return Math.max(own, checkpoint.removing.length > 0 ? 0 : checkpoint.position)
 })
 
 /** How the projection is doing. */

@@ -40,11 +40,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type * as Event from "../event/Event.ts"
+import type * as Schema from "effect/Schema"
 import * as EventStore from "../event/EventStore.ts"
 import type { Receipt } from "../event/EventStoreDriver.ts"
 import type { EventStoreError } from "../event/EventStoreError.ts"
 import { DocumentStore } from "../repository/DocumentStore.ts"
 import type { DocumentStoreError } from "../repository/DocumentStoreError.ts"
+import type { Indexable } from "../repository/Where.ts"
 import * as MemoryDocuments from "../repository/MemoryDocuments.ts"
 import * as Compiled from "./Compiled.ts"
 import * as Inline from "./Inline.ts"
@@ -63,7 +65,7 @@ export type Evolve<in E, in out Doc> = (
 ) => Doc | undefined
 
 /** What to know of a projection. */
-export interface Options<E extends { readonly _tag: string }, S extends Compiled.Document> {
+export interface Options<E extends { readonly _tag: string }, Doc, Encoded> {
   /**
    * A whole number from 1 on. Raise it whenever the functions or the schema make other documents of the same events:
    * they are built anew then, beside those of the version before.
@@ -71,18 +73,18 @@ export interface Options<E extends { readonly _tag: string }, S extends Compiled
   readonly version: number
   /** The events: `Order.events`, or of several aggregates with `Event.merge`. */
   readonly events: Event.Set<E>
-  /** The schema of a document: a struct. */
-  readonly document: S
-  /** Fields by which documents are found fast: texts, numbers or booleans. */
-  readonly indexes?: ReadonlyArray<keyof S["Type"] & string>
+  /** The schema of a document: a struct, a class, or a union of such. It is stored as the JSON the schema encodes it to. */
+  readonly document: Schema.Codec<Doc, Encoded>
+  /** The fields by which documents are found fast. */
+  readonly indexes?: ReadonlyArray<NoInfer<Indexable<Doc, Encoded>>>
   /** Which documents an event concerns: one, several, or none with an empty list. */
-  readonly id: (event: Event.Recorded<E>) => string | ReadonlyArray<string>
+  readonly id: (event: Event.Recorded<NoInfer<E>>) => string | ReadonlyArray<string>
   /**
    * What each event makes of a document that it concerns: pure functions, which return a new document and leave the given
    * one as it is. Undefined removes it. Called in the order of the log.
    */
   readonly evolve: {
-    readonly [Current in E as Current["_tag"]]: Evolve<Current, S["Type"]>
+    readonly [K in E["_tag"]]: Evolve<Extract<E, { readonly _tag: K }>, NoInfer<Doc>>
   }
   /**
    * What becomes of an event that cannot be taken in, since it cannot be read or a function throws. `"stop"`, the default:
@@ -145,7 +147,7 @@ export interface Building extends Omit<Progress, "rate" | "timeLeft"> {
 /** The service of the projection with this name: provided by its layers. */
 export interface Service<in out Name extends string> {
   readonly name: Name
-  readonly queries: Queries.Queries<any>
+  readonly queries: Queries.Queries<any, any>
   readonly waitFor: (
     position: number,
     timeout: Duration.Input
@@ -162,7 +164,7 @@ export type ProjectionLayer<Name extends string, R = EventStore.EventStore | Doc
 >
 
 /** A projection: its definition, and what can be done with it. */
-export interface Projection<in out Name extends string, in out E, in out Doc> {
+export interface Projection<in out Name extends string, in out E, in out Doc, in out Encoded> {
   readonly name: Name
   readonly version: number
   readonly events: Event.Set<E>
@@ -172,7 +174,7 @@ export interface Projection<in out Name extends string, in out E, in out Doc> {
   /** What an event makes of a document. */
   readonly evolve: Evolve<E, Doc>
   /** Its documents, as of the generation that is live. */
-  readonly queries: Effect.Effect<Queries.Queries<Doc>, never, Service<Name>>
+  readonly queries: Effect.Effect<Queries.Queries<Doc, Encoded>, never, Service<Name>>
   /**
    * Waits until the documents reflect what was appended, given the receipts or a position: then queries see it. Fails with
    * `TimedOut` after 10 seconds, or as long as is given; at once if the projection has stopped.
@@ -214,21 +216,23 @@ export interface Projection<in out Name extends string, in out E, in out Doc> {
 }
 
 /** The type of a projection's documents: `Projection.Document<typeof CustomerHistory>`. */
-export type Document<P> = P extends Projection<any, any, infer Doc> ? Doc : never
+export type Document<P> = P extends Projection<any, any, infer Doc, any> ? Doc : never
 
 /** Defines a projection. Its name is a letter, then letters, digits and `_`; at most 40 characters. */
 export const make = <
   const Name extends string,
   E extends { readonly _tag: string },
-  const S extends Compiled.Document
+  // const, so that what `evolve` returns keeps its literals: `{ ...order, status: "paid" }` is not of a mere string.
+  const Doc,
+  Encoded
 >(
   name: Name,
-  options: Options<E, S>
-): Projection<Name, E, S["Type"]> => {
+  options: Options<E, Doc, Encoded>
+): Projection<Name, E, Doc, Encoded> => {
   const compiled = Compiled.make(name, options)
   const { definition } = compiled
   const service = Context.Service<Service<Name>, Service<Name>>(`dunnock/Projection/${name}`)
-  const layer = (how: How) => Layer.effect(service, start<Name, S["Type"]>(name, compiled, how))
+  const layer = (how: How) => Layer.effect(service, start<Name, Doc>(name, compiled, how))
   return {
     name,
     version: options.version,
@@ -252,7 +256,7 @@ type How = "async" | "inline" | "live" | "queries"
 
 const layerMemory: Layer.Layer<DocumentStore> = Layer.sync(
   DocumentStore,
-  () => MemoryDocuments.make(globalThis.crypto.randomUUID()).documents
+  () => MemoryDocuments.make("live").documents
 )
 
 const positionOf = (appended: number | Receipt | ReadonlyArray<Receipt>): number =>
@@ -287,7 +291,7 @@ const start = Effect.fnUntraced(function* <Name extends string, Doc>(
   }
   const service: Service<Name> = {
     name,
-    queries: Queries.make(running),
+    queries: Queries.make(running, compiled.model),
     waitFor: (position, timeout) => ProgressOf.waitFor(running, position, timeout),
     rebuild: ProgressOf.rebuild(running),
     status: ProgressOf.status(running)

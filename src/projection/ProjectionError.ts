@@ -99,21 +99,8 @@ export class NotInline extends NotInlineBase {
   }
 }
 
-const RebuiltBase: ErrorClass<Rebuilt, "Rebuilt", {
-  readonly projection: Schema.String
-}> = Schema.TaggedError<Rebuilt>()("Rebuilt", {
-  projection: Schema.String
-})
-
-/** The projection was rebuilt while its documents were being streamed, so that some may be missing. Begin again. */
-export class Rebuilt extends RebuiltBase {
-  override get message(): string {
-    return `${this.projection} was rebuilt while it was read`
-  }
-}
-
 /** Every reason for which a projection fails. */
-export type Reason = Failed | Outdated | NotLive | TimedOut | NotInline | Rebuilt
+export type Reason = Failed | Outdated | NotLive | TimedOut | NotInline
 
 const Reason: Schema.Union<
   readonly [
@@ -121,10 +108,9 @@ const Reason: Schema.Union<
     typeof Outdated,
     typeof NotLive,
     typeof TimedOut,
-    typeof NotInline,
-    typeof Rebuilt
+    typeof NotInline
   ]
-> = Schema.Union([Failed, Outdated, NotLive, TimedOut, NotInline, Rebuilt])
+> = Schema.Union([Failed, Outdated, NotLive, TimedOut, NotInline])
 
 const ProjectionErrorBase: ErrorClass<
   ProjectionError,
@@ -139,6 +125,6 @@ export class ProjectionError extends ProjectionErrorBase {
   }
   /** Whether the same call may succeed when it is made again. */
   get isRetryable(): boolean {
-    return this.reason._tag === "TimedOut" || this.reason._tag === "Rebuilt" || this.reason._tag === "NotLive"
+    return this.reason._tag === "TimedOut" || this.reason._tag === "NotLive"
   }
 }

@@ -15,9 +15,9 @@ export interface Definition<Doc> {
   readonly events: Event.Set<any>
   readonly id: (event: Recorded) => string | ReadonlyArray<string>
   readonly evolve: (document: Doc | undefined, event: Recorded, id: string) => Doc | undefined
-  /** To and from JSON text; they throw. */
+  /** To JSON text, and from it; they throw. */
   readonly encode: (document: Doc) => string
-  readonly decode: (text: string) => Doc
+  readonly decode: (stored: StoredDocument) => Doc
   /** What becomes of an event that cannot be taken in. */
   readonly onFailure: "stop" | "skip"
 }
@@ -40,15 +40,11 @@ export const toEntry = <Doc>(
   stored: StoredDocument | undefined
 ): Entry<Doc> => {
   if (stored === undefined) return absent
-  const { data: text, id, position, version } = stored
+  const { data: text, position, version } = stored
   try {
-    return { value: decode(text), text, version, position }
+    return { value: decode(stored), text, version, position }
   } catch (error) {
-    throw new Error(
-      `document "${id}" of ${name} cannot be read (was its schema changed without a new version?): ${
-        messageOf(error)
-      }`
-    )
+    throw new Error(`${messageOf(error)} (was the schema of ${name} changed without a new version?)`)
   }
 }
 
@@ -109,23 +105,35 @@ const idsOf = (given: string | ReadonlyArray<string>): ReadonlyArray<string> => 
   return ids.length < 2 ? ids : [...new Set(ids)]
 }
 
+/** How to fold. */
+export interface Way {
+  /** Leave alone the documents that reflect an event already. */
+  readonly guarded: boolean
+  /**
+   * Whether what is to be stored is looked at, and when: `"not"`, if the store does it; `"at the end"`, once for every
+   * document; or `"at each step"`, which names the event that is to blame.
+   */
+  readonly check: "not" | "at the end" | "at each step"
+}
+
 /**
- * What the events make of the documents. `guarded` leaves alone the documents that reflect an event already. Documents
- * are encoded once, at the end; if one does not fit, all is done again, looking at each step, to name the event.
+ * What the events make of the documents. They are encoded once, at the end; if one does not fit, all is done again,
+ * looking at each step.
  */
 export const fold = <Doc>(
   definition: Definition<Doc>,
   { concerned, failures: early }: Prepared,
   entry: (id: string) => Entry<Doc>,
-  guarded: boolean,
-  eachStep = false
+  way: Way
 ): Folded<Doc> => {
   const touched = new Map<string, Touched<Doc>>()
   const failures: Array<Failed> = []
   for (const { event, ids } of concerned) {
     try {
-      const steps = ids.map((id) => step(definition, touched.get(id) ?? untouched(id, entry(id)), event, guarded))
-      if (eachStep) for (const one of steps) textOf(definition, one)
+      const steps = ids.map((id) =>
+        step(definition, touched.get(id) ?? untouched(id, entry(id)), event, way.guarded)
+      )
+      if (way.check === "at each step") { for (const one of steps) textOf(definition, one, true) }
       for (const one of steps) touched.set(one.id, one)
     } catch (error) {
       failures.push(failed(definition, event, error))
@@ -135,11 +143,11 @@ export const fold = <Doc>(
   const changes: Array<Change<Doc>> = []
   for (const one of touched.values()) {
     try {
-      const text = textOf(definition, one)
+      const text = textOf(definition, one, way.check !== "not")
       if (text !== one.before.text) changes.push({ ...one, text })
     } catch (error) {
-      if (eachStep) throw error
-      return fold(definition, { concerned, failures: early }, entry, guarded, true)
+      if (way.check === "at each step") throw error
+      return fold(definition, { concerned, failures: early }, entry, { ...way, check: "at each step" })
     }
   }
   const stopped = definition.onFailure === "stop" && failures.length > 0
@@ -166,12 +174,26 @@ const step = <Doc>(
   return { id, value: evolve(value, event, id), position: event.position, before }
 }
 
-const textOf = <Doc>({ encode }: Definition<Doc>, { id, position, value }: Touched<Doc>): string | undefined => {
+const textOf = <Doc>(
+  { encode }: Definition<Doc>,
+  { id, position, value }: Touched<Doc>,
+  check: boolean
+): string | undefined => {
   if (value === undefined) return undefined
   const data = encode(value)
-  const write = { op: "put", collection: any, id, expected: "any", data, position, expiresAt: undefined } as const
-  const problem = Input.problemOfWrites([write])
-  if (problem !== undefined) throw problem
+  if (check) {
+    const write = {
+      op: "put",
+      collection: any,
+      id,
+      expected: "any",
+      data,
+      position,
+      expiresAt: undefined
+    } as const
+    const problem = Input.problemOfWrites([write])
+    if (problem !== undefined) throw problem
+  }
   return data
 }
 
@@ -182,8 +204,7 @@ const failed = (
   { name }: Definition<any>,
   { position, revision, stream, type }: Pick<StoredEvent, "position" | "revision" | "stream" | "type">,
   error: unknown
-): Failed =>
-  new Failed({ projection: name, position, stream, revision, type, problem: messageOf(error) })
+): Failed => new Failed({ projection: name, position, stream, revision, type, problem: messageOf(error) })
 
 const messageOf = (error: unknown): string =>
   error instanceof EventStoreError && error.reason._tag === "Undecodable"

@@ -40,7 +40,7 @@ export type AtEnd<E> = (
 
 /** Pages of the log: small at first, for whoever waits for it, but soon large; and not too large for the memory. */
 const firstSize = 256
-const largestSize = 5_000
+const largestSize = 10_000
 const largestPage = 8_000_000
 
 /** How long a position for which there was nothing to write may go unwritten, in milliseconds. */
@@ -150,14 +150,29 @@ const takeIn = Effect.fnUntraced(function* <Doc>(
   if (events.length === 0 && now - savedAt < unsavedFor) return savedAt
   const prepared = ProjectionFold.prepare(definition, store.driver.store, events)
   yield* known.load(prepared)
-  const { changes, failures } = ProjectionFold.fold(definition, prepared, known.entry, !writer.fenced)
-  const stopped = definition.onFailure === "stop" ? failures[0] : undefined
-  const reached = stopped === undefined ? upTo : stopped.position - 1
-  const handled = stopped === undefined
-    ? events.length - failures.length
-    : events.findIndex(({ position }) => position === stopped.position)
-  const versions = yield* writer.write(reached, changes, handled, failures)
-  known.remember(changes, versions)
+  const write = (check: ProjectionFold.Way["check"]) =>
+    Effect.suspend(() => {
+      const { changes, failures } = ProjectionFold.fold(definition, prepared, known.entry, {
+        guarded: !writer.fenced,
+        check
+      })
+      const stopped = definition.onFailure === "stop" ? failures[0] : undefined
+      const reached = stopped === undefined ? upTo : stopped.position - 1
+      const handled = stopped === undefined
+        ? events.length - failures.length
+        : events.findIndex(({ position }) => position === stopped.position)
+      return Effect.map(writer.write(reached, changes, handled, failures), (versions) => {
+        known.remember(changes, versions)
+        return { failures, stopped }
+      })
+    })
+  const { failures, stopped } = yield* Effect.catchReason(
+    write("not"),
+    "DocumentStoreError",
+    "InvalidInput",
+    // One of the documents cannot be stored: whose fault is it?
+    () => write("at each step")
+  )
   for (const failure of failures) yield* Effect.logError(failure.message)
   if (stopped !== undefined) return yield* Effect.fail(stopped)
   return now
@@ -187,47 +202,58 @@ const makeWriter = <Doc>(
   const collection = Generations.documentsOf(name, indexes, generation)
   const fenced = documents.transactional
   let checkpoint = begin
-  const advance = (position: number, counts: Generations.Counts) => {
-    const next = { ...counts, position, at: checkpoint.at + 1 }
-    return { next, put: Generations.advance(name, generation, checkpoint.at, position, counts) }
+  const countsAfter = (
+    changes: ReadonlyArray<ProjectionFold.Change<Doc>>,
+    handled: number,
+    failures: ReadonlyArray<Failed>
+  ): Generations.Counts => {
+    const last = failures[failures.length - 1]
+    return {
+      handled: checkpoint.handled + handled,
+      skipped: checkpoint.skipped + (onFailure === "skip" ? failures.length : 0),
+      failure: last !== undefined
+        ? Generations.toFailure(last)
+        : onFailure === "skip"
+        ? checkpoint.failure
+        : null,
+      removing: fenced ? [] : changes.flatMap(({ id, text }) => text === undefined ? [id] : [])
+    }
   }
-  const remove = (ids: ReadonlyArray<string>) =>
-    ids.length === 0
-      ? Effect.void
-      : documents.commit(ids.map((id): Write => ({ op: "remove", collection, id, expected: "any" })))
+  /** Moves the checkpoint, after other writes; gives the versions of these. */
+  const commit = (writes: ReadonlyArray<Write>, position: number, counts: Generations.Counts) =>
+    Effect.map(
+      documents.commit([...writes, Generations.advance(name, generation, checkpoint.at, position, counts)]),
+      (versions) => {
+        checkpoint = { ...counts, position, at: versions[writes.length]! }
+        return versions
+      }
+    )
+  /** Removes what the checkpoint says is to go. */
+  const settle = Effect.suspend(() => {
+    const { position, removing } = checkpoint
+    if (removing.length === 0) return Effect.void
+    const removes = removing.map((id): Write => ({ op: "remove", collection, id, expected: "any" }))
+    return Effect.asVoid(commit(removes, position, { ...checkpoint, removing: [] }))
+  })
   return {
     collection,
     fenced,
     checkpoint: () => checkpoint,
-    settle: Effect.suspend(() => remove(checkpoint.removing)),
+    settle,
     write: (position, changes, handled, failures) => {
-      const last = failures[failures.length - 1]
-      const counts = {
-        handled: checkpoint.handled + handled,
-        skipped: checkpoint.skipped + (onFailure === "skip" ? failures.length : 0),
-        failure: last === undefined ? onFailure === "skip" ? checkpoint.failure : null : Generations.toFailure(last),
-        removing: fenced ? [] : changes.flatMap(({ id, text }) => text === undefined ? [id] : [])
-      }
-      const { next, put } = advance(position, counts)
-      const done = (versions: ReadonlyArray<number>) => {
-        checkpoint = next
-        return versions
-      }
+      const counts = countsAfter(changes, handled, failures)
       if (fenced) {
         const writes = changes.map((change) => ProjectionFold.toWrite(collection, change, "any"))
-        return Effect.map(documents.commit([...writes, put]), done)
+        return commit(writes, position, counts)
       }
       // One by one: a document that is ahead of the checkpoint is left alone when its events come again, which is why
       // those that go are there until the checkpoint has moved.
-      const puts = changes.map((change) =>
-        change.text === undefined ? undefined : ProjectionFold.toWrite(collection, change, "version")
+      const puts = changes.flatMap((change) =>
+        change.text === undefined ? [] : [ProjectionFold.toWrite(collection, change, "version")]
       )
-      return Effect.gen(function* () {
-        const written = puts.filter((write) => write !== undefined)
-        const versions = yield* documents.commit([...written, put])
-        yield* remove(counts.removing)
+      return Effect.flatMap(commit(puts, position, counts), (versions) => {
         let i = 0
-        return done(puts.map((write) => write === undefined ? 0 : versions[i++]!))
+        return Effect.as(settle, changes.map(({ text }) => text === undefined ? 0 : versions[i++]!))
       })
     }
   }

@@ -5,7 +5,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { EventStoreError } from "../event/EventStoreError.ts"
 import { DocumentStoreError } from "../repository/DocumentStoreError.ts"
-import { signal, type Signal } from "../subscription/Live.ts"
+import { type Signal, signal } from "../subscription/Live.ts"
 import * as Generations from "./Generations.ts"
 import * as Lease from "./Lease.ts"
 import { Failed, Outdated, ProjectionError } from "./ProjectionError.ts"
@@ -46,11 +46,19 @@ export interface Here {
 const freshFor = 1_000
 
 export const make = <Doc>(
-  options: Omit<Projector.Projector<Doc>, "onStep"> & Pick<Running<Doc>, "version" | "fingerprint" | "lease" | "works">
+  options:
+    & Omit<Projector.Projector<Doc>, "onStep">
+    & Pick<Running<Doc>, "version" | "fingerprint" | "lease" | "works">
 ): Effect.Effect<Running<Doc>> =>
   Effect.map(Effect.clockWith(Effect.succeed), (clock) => {
     let last: { readonly pointer: Generations.Pointer; readonly at: number } | undefined
-    const here: Here = { reached: undefined, stopped: undefined, rate: 0, progress: signal(), moved: signal() }
+    const here: Here = {
+      reached: undefined,
+      stopped: undefined,
+      rate: 0,
+      progress: signal(),
+      moved: signal()
+    }
     const refresh = Effect.map(
       Generations.readPointer(options.documents, options.definition.name),
       (pointer) => {
@@ -191,10 +199,13 @@ export const build = <Doc>(
   goal: (pointer: Generations.Pointer) => boolean
 ): Effect.Effect<void, ProjectionError> => {
   const { definition: { name }, documents, lease, version } = running
-  const isReached = Effect.flatMap(running.refresh, (pointer) =>
-    pointer.version > version || (pointer.building?.version ?? 0) > version && !goal(pointer)
-      ? Effect.fail(outdated(running, Math.max(pointer.version, pointer.building?.version ?? 0)))
-      : Effect.succeed(goal(pointer)))
+  const isReached = Effect.flatMap(
+    running.refresh,
+    (pointer) =>
+      pointer.version > version || (pointer.building?.version ?? 0) > version && !goal(pointer)
+        ? Effect.fail(outdated(running, Math.max(pointer.version, pointer.building?.version ?? 0)))
+        : Effect.succeed(goal(pointer))
+  )
   const reached: Effect.Effect<void, DocumentStoreError | ProjectionError> = Effect.flatMap(
     isReached,
     (yes) => yes ? Effect.void : Effect.andThen(Effect.sleep(100), reached)
@@ -241,7 +252,11 @@ const promote = <Doc>(running: Running<Doc>, generation: number): Projector.AtEn
     if (old !== undefined && old.position > position) return "go on"
     return yield* Generations.promote(documents, name, pointer, checkpoint, old).pipe(
       Effect.as("end" as const),
-      Effect.catchReason("DocumentStoreError", "VersionConflict", () => Effect.as(Effect.yieldNow, "again" as const))
+      Effect.catchReason(
+        "DocumentStoreError",
+        "VersionConflict",
+        () => Effect.as(Effect.yieldNow, "again" as const)
+      )
     )
   })
 }

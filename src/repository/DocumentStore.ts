@@ -161,6 +161,9 @@ export const maxIdLength = 255
 /** The most conditions of one selection, those within others counted. */
 export const maxConditions = 500
 
+/** The longest pattern of a condition, in characters. */
+export const maxPatternLength = 10_000
+
 /** What becomes of a document. */
 export interface Planned {
   readonly write: Write

@@ -7,6 +7,7 @@ import {
   type Kind,
   maxConditions,
   maxDocumentLength,
+  maxPatternLength,
   type Selection,
   type Write
 } from "./DocumentStore.ts"
@@ -193,6 +194,9 @@ const problemOfCondition = (at: string, condition: Condition): Problem => {
       return field.kind !== "text"
         ? error(`${at}.like`, `"${field.name}" is no text, and only a text is like a pattern`)
         : problemOfValue(`${at}.like`, field, condition.pattern) ??
+          (condition.pattern.length > maxPatternLength
+            ? error(`${at}.like`, `has ${condition.pattern.length} characters, more than ${maxPatternLength}`)
+            : undefined) ??
           (/^(?:[^\\]|\\.)*$/su.test(condition.pattern)
             ? undefined
             : error(`${at}.like`, `ends with "\\", which takes the meaning of the next`))

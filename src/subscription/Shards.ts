@@ -112,7 +112,8 @@ export const run = <R>(
 
     const announce = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
-      yield* documents.commit([{
+      // Whether this was written shows below, and again soon.
+      yield* Effect.ignore(documents.commit([{
         op: "put",
         collection: members,
         id: `${name}/${me}`,
@@ -120,7 +121,7 @@ export const run = <R>(
         data: JSON.stringify({ subscription: name, member: me }),
         position: 0,
         expiresAt: Math.ceil(now + lease)
-      }])
+      }]))
       const all = yield* documents.find(members, {
         where: { op: "eq", field: { name: "subscription", kind: "text" }, value: name },
         sort: [{ field: { name: "$id", kind: "text" }, direction: "asc" }],

@@ -19,8 +19,8 @@ const ShardsDifferBase: ErrorClass<ShardsDiffer, "ShardsDiffer", {
 })
 
 /**
- * The subscription was begun with another number of shards, and processes with that number may still be at work. Give
- * the stored number, or stop them all first and change it with `reshard`.
+ * The subscription has run with another number of shards, by which its positions are stored: nothing was begun. Give
+ * the stored number, or the subscription another name.
  */
 export class ShardsDiffer extends ShardsDifferBase {
   override get message(): string {

@@ -14,3 +14,5 @@ export * as EventStoreContract from "./EventStoreContract.ts"
 export * as Faults from "./Faults.ts"
 /** Given, when, then for aggregates. */
 export * as Scenario from "./Scenario.ts"
+/** The contract of subscriptions. */
+export * as SubscriptionContract from "./SubscriptionContract.ts"

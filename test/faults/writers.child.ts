@@ -7,8 +7,9 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Redacted from "effect/Redacted"
+import { openStore } from "./postgres.ts"
 import { child } from "./Process.ts"
-import { chance, idsOf, openStore, range, write } from "./writes.ts"
+import { chance, idsOf, range, write } from "./writes.ts"
 
 /** What the process is asked to do. */
 export interface Job {

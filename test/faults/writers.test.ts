@@ -4,9 +4,10 @@ import { join } from "node:path"
 import { testsOn } from "../services/bun.ts"
 import { postgres } from "../services/mod.ts"
 import { execute } from "../services/Postgres.ts"
+import { openStore } from "./postgres.ts"
 import { start } from "./Process.ts"
 import type { Job } from "./writers.child.ts"
-import { events, idsOf, openStore, range, times, write } from "./writes.ts"
+import { events, idsOf, range, times, write } from "./writes.ts"
 
 const test = testsOn("postgres, writers", postgres)
 

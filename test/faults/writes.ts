@@ -1,14 +1,13 @@
-/** What fault tests write, and their chance, which is the same in every run. */
+/** What tests of several processes write, and their chance, which is the same in every run. */
 import * as Event from "dunnock/Event"
-import * as EventStore from "dunnock/EventStore"
+import type * as EventStore from "dunnock/EventStore"
 import type { EventStoreError } from "dunnock/EventStoreError"
-import * as Postgres from "dunnock/postgres"
-import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
-import { map } from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import * as Schema from "effect/Schema"
 import process from "node:process"
 
 /** `few` of something; `DUNNOCK_FAULTS=long` makes them many. */
@@ -26,12 +25,6 @@ export const chance = (seed: number): () => number => {
     return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
   }
 }
-
-/** The event store of a PostgreSQL database, closed with the scope. */
-export const openStore = (
-  url: string
-): Effect.Effect<EventStore.EventStore, EventStoreError, Scope.Scope> =>
-  map(Layer.build(Postgres.layer({ url })), Context.get(EventStore.EventStore))
 
 export const events = Event.set({ Written: { writer: Schema.String, fiber: Schema.Int, n: Schema.Int } })
 
@@ -53,3 +46,47 @@ export const write = (
     { stream: "shared", events: [event], ids: [shared] }
   ])
 }
+
+/** Appends that go on in the background. */
+export interface Load {
+  /** How many of each fiber have been acknowledged. */
+  readonly appends: ReadonlyArray<number>
+  /** Ends it, and waits until it has. */
+  readonly end: Effect.Effect<void, EventStoreError>
+}
+
+/**
+ * Appends by several fibers at once, each after the one before with a pause in between, which are tried again for as long
+ * as the store is away.
+ */
+export const load = (
+  store: EventStore.EventStore,
+  writer: string,
+  fibers: number,
+  pause: Duration.Input
+): Effect.Effect<Load, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const appends = range(fibers).map(() => 0)
+    const state = { isOver: false }
+    const one = (fiber: number) =>
+      Effect.gen(function* () {
+        while (!state.isOver) {
+          yield* Effect.retry(write(store, writer, fiber, appends[fiber]!), {
+            while: ({ isRetryable }) => isRetryable,
+            schedule: Schedule.spaced("5 millis")
+          })
+          appends[fiber]!++
+          yield* Effect.sleep(pause)
+        }
+      })
+    const working = yield* Effect.forkScoped(
+      Effect.forEach(range(fibers), one, { concurrency: "unbounded", discard: true })
+    )
+    return {
+      appends,
+      end: Effect.suspend(() => {
+        state.isOver = true
+        return Fiber.join(working)
+      })
+    }
+  })

@@ -3,6 +3,8 @@ import { PgClient } from "@effect/sql-pg"
 import * as Effect from "effect/Effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import type { SqlError } from "effect/sql/SqlError"
 import { cpSync, existsSync, realpathSync, statSync } from "node:fs"
 import { arch, platform, userInfo } from "node:os"
 import { dirname, join } from "node:path"
@@ -67,12 +69,15 @@ export const kind: Kind = {
   stop: "SIGQUIT"
 }
 
+/** One connection to the database of a URL. */
+export const client = (url: string): Effect.Effect<PgClient.PgClient, SqlError, Scope.Scope> =>
+  Effect.provide(PgClient.makeClient({ url: Redacted.make(url) }), Reactivity.layer)
+
 /** Runs one statement on the database of a URL. */
 export const execute = (url: string, statement: string): Effect.Effect<void> =>
-  PgClient.makeClient({ url: Redacted.make(url), prepare: false }).pipe(
+  client(url).pipe(
     Effect.flatMap((sql) => sql.unsafe(statement)),
     Effect.scoped,
-    Effect.provide(Reactivity.layer),
     Effect.orDie,
     Effect.asVoid
   )

@@ -22,7 +22,7 @@ beforeAll(() => {
   mkdirSync(folder, { recursive: true })
   writeFileSync(
     join(folder, "mistakes.ts"),
-    text.replaceAll(marker, "// ").replaceAll('"../command/', '"../../test/command/')
+    text.replaceAll(marker, "// ").replaceAll(/"..\/(command|repository)\//g, '"../../test/$1/')
   )
   const compilerOptions = { noUnusedLocals: false, noUnusedParameters: false }
   const config = { extends: "../../tsconfig.json", compilerOptions, include: ["mistakes.ts"] }

@@ -1,11 +1,12 @@
 // What must not compile, each with the words of the compiler's message that tell a person what to do. That it does not
 // compile is checked by tsc; that it says so, by messages.test.ts. The parts of a message are separated by " … ".
-import { Aggregate, AggregateRpc, Event } from "dunnock"
+import { Aggregate, AggregateRpc, Event, Repository } from "dunnock"
 import * as Memory from "dunnock/memory"
 import { Scenario } from "dunnock/testing"
 import { Context, Effect, type Layer, Schema } from "effect"
 import { Rpc, RpcServer } from "effect/rpc"
 import { Account, handlers, InsufficientFunds } from "../command/fixture.ts"
+import { Order, order, Orders } from "../repository/fixture.ts"
 
 class Frozen extends Schema.TaggedError<Frozen>()("Frozen", {}) {}
 interface Rates {
@@ -216,3 +217,67 @@ export const scenarios = [
   // @ts-expect-error Argument of type 'InsufficientFunds' is not assignable to … 'AggregateError | EventStoreError'
   given.when("Deposit", { amount: 1 }).thenFails(new InsufficientFunds({ balance: 1 }))
 ]
+
+export const conditions = {
+  // @ts-expect-error 'custmer' does not exist in type 'Where< … Did you mean to write 'customer'?
+  misspeltField: Orders.find({ where: { custmer: "ann" } }),
+  // @ts-expect-error 'custmer' does not exist in type 'Where< … Did you mean to write 'customer'?
+  misspeltWithin: Orders.count({ where: { $or: [{ custmer: "ann" }] } }),
+  // @ts-expect-error '$created' does not exist in type 'Where< … Did you mean to write '$createdAt'?
+  misspeltKept: Orders.exists({ where: { $created: 5 } }),
+  // @ts-expect-error Type 'string' is not assignable to type 'number | Ordered<number> | undefined'
+  textForNumber: Orders.find({ where: { total: "100" } }),
+  // @ts-expect-error Type 'string' is not assignable to type 'number'
+  textForNumberInOperator: Orders.find({ where: { total: { gte: "100" } } }),
+  // @ts-expect-error Type 'string' is not assignable to type 'boolean | Ordered<boolean> | undefined'
+  textForBoolean: Orders.find({ where: { gift: "yes" } }),
+  // @ts-expect-error Type 'string' is not assignable to type 'Date | Ordered<Date> | undefined'
+  textForDate: Orders.find({ where: { paidAt: "2026-01-01" } }),
+  // @ts-expect-error Type 'string' is not assignable to type … Brand<"OrderId">
+  textForBrand: Orders.find({ where: { parent: "o-1" } }),
+  // @ts-expect-error Type 'null' is not assignable to type 'string | Text<string> | undefined'
+  nullForText: Orders.find({ where: { note: null } }),
+  // @ts-expect-error Type '"lost"' is not assignable to type '"open" | "paid" | "sent"
+  unknownLiteral: Orders.find({ where: { status: "lost" } }),
+  // @ts-expect-error Type '"lost"' is not assignable to type '"open" | "paid" | "sent"'
+  unknownLiteralInList: Orders.find({ where: { status: { in: ["paid", "lost"] } } }),
+  // @ts-expect-error 'equals' does not exist in type 'Text<string>'
+  unknownOperator: Orders.find({ where: { customer: { equals: "ann" } } }),
+  // @ts-expect-error 'like' does not exist in type 'Ordered<number>'
+  patternForNumber: Orders.find({ where: { total: { like: "1%" } } }),
+  // @ts-expect-error 'gt' does not exist in type 'Equal<bigint>'
+  orderOfUnordered: Orders.find({ where: { points: { gt: 5n } } }),
+  // @ts-expect-error 'lt' does not exist in type 'Equal<number>'
+  orderOfNumberStoredAsText: Orders.find({ where: { code: { lt: 5 } } }),
+  // @ts-expect-error 'eq' does not exist in type 'Nullable'
+  equalityOfList: Orders.find({ where: { lines: { eq: [] } } }),
+  // @ts-expect-error 'lines' does not exist in type 'Sort<
+  sortByList: Orders.find({ sort: { lines: "asc" } }),
+  // @ts-expect-error Type '"up"' is not assignable to type '"asc" | "desc" | undefined'
+  unknownDirection: Orders.find({ sort: { total: "up" } }),
+  // @ts-expect-error 'were' does not exist in type 'Selection< … Did you mean to write 'where'?
+  misspeltWhere: Orders.find({ were: { total: 5 } }),
+  // @ts-expect-error Property 'limit' is missing
+  pageWithoutLimit: Orders.page({ where: { total: 5 } })
+}
+
+export const documents = {
+  // @ts-expect-error is missing the following properties
+  missingFields: Orders.save("o-1", { customer: "ann" }),
+  // @ts-expect-error Type 'string' is not assignable to type 'number'
+  wrongField: Orders.save("o-1", { ...order, total: "5" }),
+  // @ts-expect-error Argument of type 'number' is not assignable to parameter of type 'string'
+  wrongId: Orders.save(1, order),
+  // @ts-expect-error 'expect' does not exist in type 'SaveOptions'. Did you mean to write 'expected'?
+  misspeltOption: Orders.save("o-1", order, { expect: 5 }),
+  // @ts-expect-error Type 'string' is not assignable to type 'number'
+  wrongUpdate: Orders.update("o-1", (before) => ({ ...before, total: "5" })),
+  // @ts-expect-error Type 'Change<number>' is not assignable to type 'Write'
+  effectForWrite: Repository.transaction([Orders.save("o-1", order)]),
+  // @ts-expect-error Type '"custmer"' is not assignable to type 'Indexable< … Did you mean '"customer"'?
+  misspeltIndex: Repository.make("orders", { schema: Order, indexes: ["custmer"] }),
+  // @ts-expect-error Type '"lines"' is not assignable to type 'Indexable<
+  indexOnList: Repository.make("orders", { schema: Order, indexes: ["lines"] }),
+  // @ts-expect-error Type 'DocumentStore' is not assignable to type 'never'
+  noStore: Effect.runPromise(Orders.get("o-1"))
+}

@@ -270,7 +270,7 @@ const runs = (
     yield* documents.commit(Object.entries(byId).map(([id, data]) => put(id, data, { collection })))
     for (const [where, ids] of table) {
       const what = JSON.stringify(where)
-      yield* equal(what, [...yield* found(documents, { where }, collection)].sort(), [...ids].sort())
+      yield* equal(what, [...yield* found(documents, { where }, collection)].toSorted(), [...ids].toSorted())
       yield* equal(
         `count of ${what}`,
         yield* documents.count(collection, { where, deleted: "without" }),

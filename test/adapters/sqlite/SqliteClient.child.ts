@@ -15,6 +15,9 @@ import process from "node:process"
 import * as SqliteClient from "../../../adapters/sqlite/SqliteClient.ts"
 import * as SqliteError from "../../../adapters/sqlite/SqliteError.ts"
 
+const connect = (options: SqliteClient.Options) =>
+  Effect.map(SqliteClient.make(options), ({ connection }) => connection)
+
 const plain = (_: string, value: unknown): unknown => {
   if (typeof value === "bigint") return `${value}n`
   if (value instanceof Uint8Array) return { bytes: Array.from(value) }
@@ -122,7 +125,7 @@ const recursive = (last: number, value: string): string =>
 
 const statementChecks = (file: string) =>
   Effect.gen(function* () {
-    const c = yield* SqliteClient.connect({ filename: file })
+    const c = yield* connect({ filename: file })
     for (const sql of schema) yield* c.execute(sql, [], undefined)
     const one = (sql: string, ...params: ReadonlyArray<unknown>) => c.execute(sql, params, undefined)
 
@@ -201,7 +204,7 @@ const statementChecks = (file: string) =>
 
 const fullChecks = (file: string) =>
   Effect.gen(function* () {
-    const c = yield* SqliteClient.connect({ filename: file })
+    const c = yield* connect({ filename: file })
     c.run("CREATE TABLE t (data)")
     c.all("PRAGMA max_page_count = 20")
     yield* check("full", c.transaction(() => c.run("INSERT INTO t VALUES (zeroblob(100000))")))
@@ -211,8 +214,8 @@ const fullChecks = (file: string) =>
 
 const lockChecks = (file: string) =>
   Effect.gen(function* () {
-    const a = yield* SqliteClient.connect({ filename: file })
-    const b = yield* SqliteClient.connect({ filename: file, busyTimeout: 30 })
+    const a = yield* connect({ filename: file })
+    const b = yield* connect({ filename: file, busyTimeout: 30 })
     a.run("CREATE TABLE t (v)")
     a.run("BEGIN IMMEDIATE")
     yield* check("locked transaction", b.transaction(() => b.run("INSERT INTO t VALUES (1)")))
@@ -224,7 +227,7 @@ const lockChecks = (file: string) =>
     yield* check("reading while locked", b.execute("SELECT count(*) AS n FROM t", [], undefined))
     yield* check(
       "opening while locked",
-      Effect.scoped(SqliteClient.connect({ filename: file, busyTimeout: 0 })).pipe(Effect.asVoid)
+      Effect.scoped(connect({ filename: file, busyTimeout: 0 })).pipe(Effect.asVoid)
     )
     a.run("COMMIT")
     b.run("BEGIN")
@@ -239,9 +242,9 @@ const openChecks = (folder: string) =>
   Effect.gen(function* () {
     const at = (name: string) => `${folder}/${name}`
     const opening = (name: string, filename: string) =>
-      check(`open ${name}`, Effect.asVoid(Effect.scoped(SqliteClient.connect({ filename }))))
+      check(`open ${name}`, Effect.asVoid(Effect.scoped(connect({ filename }))))
     const good = at("good.db")
-    yield* Effect.scoped(Effect.map(SqliteClient.connect({ filename: good }), (c) => {
+    yield* Effect.scoped(Effect.map(connect({ filename: good }), (c) => {
       c.run("CREATE TABLE good (v)")
       c.run("INSERT INTO good VALUES (zeroblob(50000))")
     }))
@@ -276,7 +279,7 @@ const closeChecks = (folder: string) =>
   Effect.gen(function* () {
     mkdirSync(`${folder}/close`)
     const c = yield* Effect.scoped(Effect.gen(function* () {
-      const c = yield* SqliteClient.connect({ filename: `${folder}/close/c.db` })
+      const c = yield* connect({ filename: `${folder}/close/c.db` })
       c.run("CREATE TABLE t (v)")
       c.run("BEGIN")
       c.run("INSERT INTO t VALUES (1)")
@@ -286,12 +289,12 @@ const closeChecks = (folder: string) =>
     yield* check("kept statement after close", c.execute("INSERT INTO t VALUES (1)", [], undefined))
     yield* check("statement after close", c.execute("SELECT * FROM t", [], undefined))
     yield* check("transaction after close", c.transaction(() => 1))
-    const again = yield* SqliteClient.connect({ filename: `${folder}/close/c.db` })
+    const again = yield* connect({ filename: `${folder}/close/c.db` })
     yield* check("open transaction is undone", again.execute("SELECT count(*) AS n FROM t", [], undefined))
   })
 
 const clientChecks = Effect.gen(function* () {
-  const sql = yield* SqliteClient.make({ filename: ":memory:" })
+  const { client: sql } = yield* SqliteClient.make({ filename: ":memory:" })
   yield* sql`CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)`
   yield* sql`INSERT INTO t ${sql.insert([{ v: "a" }, { v: "b" }])}`
   yield* check("client", sql`SELECT * FROM t WHERE v IN ${sql.in(["a", "b"])}`)
@@ -316,13 +319,13 @@ const alike = Effect.gen(function* () {
 
 const openFile = Effect.scoped(
   Effect.flatMap(
-    SqliteClient.connect({ filename: target }),
+    connect({ filename: target }),
     (c) => c.transaction(() => c.run("CREATE TABLE IF NOT EXISTS t (writer, n, PRIMARY KEY (writer, n))"))
   )
 )
 
 const hold = Effect.scoped(Effect.gen(function* () {
-  const c = yield* SqliteClient.connect({ filename: target })
+  const c = yield* connect({ filename: target })
   c.run("BEGIN IMMEDIATE")
   console.log("held")
   yield* Effect.sleep(Number(rest[0]))
@@ -330,7 +333,7 @@ const hold = Effect.scoped(Effect.gen(function* () {
 }))
 
 const write = Effect.scoped(Effect.gen(function* () {
-  const c = yield* SqliteClient.connect({
+  const c = yield* connect({
     filename: target,
     synchronous: "NORMAL",
     busyTimeout: "30 seconds"
@@ -341,7 +344,7 @@ const write = Effect.scoped(Effect.gen(function* () {
 }))
 
 const fill = Effect.scoped(Effect.gen(function* () {
-  const c = yield* SqliteClient.connect({ filename: target, synchronous: "NORMAL" })
+  const c = yield* connect({ filename: target, synchronous: "NORMAL" })
   c.run("CREATE TABLE t (data)")
   let kept = 0
   const add = Effect.map(c.transaction(() => c.run("INSERT INTO t VALUES (zeroblob(5000))")), () => kept++)

@@ -22,13 +22,19 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 const run = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Promise<A> =>
   Effect.runPromise(Effect.scoped(effect))
 
+const connect = (options: SqliteClient.Options) =>
+  Effect.map(SqliteClient.make(options), ({ connection }) => connection)
+
+const makeClient = (options: SqliteClient.Options) =>
+  Effect.map(SqliteClient.make(options), ({ client }) => client)
+
 /** Runs `use` on a connection to a new file (or on one that is given). */
 const connected = <A, E>(
   use: (c: SqliteClient.SqliteConnection, filename: string) => Effect.Effect<A, E, Scope.Scope>,
   options: Partial<SqliteClient.Options> = {}
 ): Promise<A> => {
   const filename = options.filename ?? newFile()
-  return run(Effect.flatMap(SqliteClient.connect({ ...options, filename }), (c) => use(c, filename)))
+  return run(Effect.flatMap(connect({ ...options, filename }), (c) => use(c, filename)))
 }
 
 const withClient = <A, E>(
@@ -36,7 +42,7 @@ const withClient = <A, E>(
   options: Partial<SqliteClient.Options> = {}
 ): Promise<A> => {
   const filename = options.filename ?? newFile()
-  return run(Effect.flatMap(SqliteClient.make({ ...options, filename }), (sql) => use(sql, filename)))
+  return run(Effect.flatMap(makeClient({ ...options, filename }), (sql) => use(sql, filename)))
 }
 
 const reasonOf = (error: SqlError.SqlError): readonly [string, string] => [error.reason._tag, error.message]
@@ -240,7 +246,7 @@ describe("opening", () => {
     prepare(folder, filename)
     if (asNobody) process.seteuid!(nobody)
     try {
-      return Effect.runSync(Effect.flip(Effect.scoped(SqliteClient.connect({ filename }))))
+      return Effect.runSync(Effect.flip(Effect.scoped(connect({ filename }))))
     } finally {
       if (asNobody) process.seteuid!(0)
       chmodSync(folder, 0o755)
@@ -305,7 +311,7 @@ describe("transaction", () => {
       Effect.gen(function* () {
         c.run(table)
         expect(yield* c.transaction(() => c.run(add, [1]).changes)).toBe(1)
-        const other = yield* SqliteClient.connect({ filename })
+        const other = yield* connect({ filename })
         expect(other.values(all)).toEqual([[1]])
       })
     ))
@@ -411,7 +417,7 @@ describe("transaction", () => {
     connected((c, filename) =>
       Effect.gen(function* () {
         c.run(table)
-        const other = yield* SqliteClient.connect({ filename })
+        const other = yield* connect({ filename })
         let calls = 0
         const error = yield* Effect.flip(c.transaction(() => {
           calls++
@@ -605,7 +611,7 @@ describe("a stream", () => {
     connected((c, filename) =>
       Effect.gen(function* () {
         c.run(`CREATE TABLE t AS ${numbers(5000)}`)
-        const other = yield* SqliteClient.connect({ filename })
+        const other = yield* connect({ filename })
         const isFree = () => {
           other.run("INSERT INTO t VALUES (0)")
           return other.values("PRAGMA wal_checkpoint(TRUNCATE)")[0]?.[0] === 0
@@ -662,7 +668,7 @@ describe("the client", () => {
       })
     })
     const client = Effect.flatMap(
-      SqliteClient.make({ filename }),
+      makeClient({ filename }),
       (sql) => Effect.provideService(migrate, SqlClient.SqlClient, sql)
     )
     const done = await run(Effect.all([client, client], { concurrency: 2 }))

@@ -1,11 +1,13 @@
-/** What SQLite finds is what memory finds, whatever is stored and whatever is asked for. */
-import { test } from "bun:test"
+/**
+ * What SQLite finds is what memory finds, whatever is stored and whatever is asked for. `DUNNOCK_RUNS` and `DUNNOCK_SEED`
+ * make it longer, and another.
+ */
+import { expect, test } from "bun:test"
 import * as Memory from "dunnock/memory"
 import * as Sqlite from "dunnock/sqlite"
 import { Effect } from "effect"
 import fc from "fast-check"
 import { collection, puts, selection } from "./selections.ts"
-import { expect } from "bun:test"
 
 const cases = collection.chain((collection) =>
   fc.tuple(

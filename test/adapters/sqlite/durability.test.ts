@@ -7,7 +7,9 @@ import type { EventStore } from "dunnock"
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { DatabaseSync } from "node:sqlite"
 import { file } from "../../contract/scratch.ts"
-import { events, idsOf, openStore, type Process, start, write } from "./processes.ts"
+import type { Process } from "../../faults/Process.ts"
+import { events, idsOf, write } from "../../faults/writes.ts"
+import { openStore, start } from "./processes.ts"
 
 const kills = 50
 const fibers = 4

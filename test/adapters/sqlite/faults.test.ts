@@ -7,7 +7,8 @@ import { Effect, Fiber, Result, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { DatabaseSync } from "node:sqlite"
 import { file } from "../../contract/scratch.ts"
-import { events, openStore, write } from "./processes.ts"
+import { events, write } from "../../faults/writes.ts"
+import { openStore } from "./processes.ts"
 
 /** A store on a new file, whose n-th commit suffers a fault. */
 const faulty = (fault: (n: number) => Faults.Fault | undefined) =>

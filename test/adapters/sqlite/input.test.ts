@@ -7,7 +7,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { file, folder } from "../../contract/scratch.ts"
 import { cannotOpen, change, logged, refusal, rows, run, works, written } from "./input.ts"
-import { idsOf, openStore, write } from "./processes.ts"
+import { idsOf, write } from "../../faults/writes.ts"
+import { openStore } from "./processes.ts"
 
 describe("opening", () => {
   test(

@@ -5,7 +5,8 @@ import type * as Sqlite from "dunnock/sqlite"
 import { Effect, type Scope, Stream } from "effect"
 import { DatabaseSync } from "node:sqlite"
 import { file } from "../../contract/scratch.ts"
-import { events, idsOf, openStore, write } from "./processes.ts"
+import { events, idsOf, write } from "../../faults/writes.ts"
+import { openStore } from "./processes.ts"
 
 export const run = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) => () =>
   Effect.runPromise(Effect.scoped(effect))

@@ -9,7 +9,8 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { file } from "../../contract/scratch.ts"
 import { cannotOpen, ids, logged, refusal, run, works, written } from "./input.ts"
-import { openStore, start, write } from "./processes.ts"
+import { write } from "../../faults/writes.ts"
+import { openStore, start } from "./processes.ts"
 
 describe("a damaged file", () => {
   test(

@@ -1,24 +1,16 @@
-/**
- * A process that works on a SQLite event store for a test: it says `ready`, waits for a line on its standard input,
- * does its job, and says a line of JSON for each thing it has done. It ends when its input does.
- */
+/** A process that works on a SQLite event store for a test: it says a line of JSON for each thing it has done. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { writeSync } from "node:fs"
-import { createInterface } from "node:readline"
 import { DatabaseSync } from "node:sqlite"
-import { type Job, openStore, write } from "./processes.ts"
-
-/** Written at once, so that it is said even if the process is killed right after. */
-const say = (value: unknown) => Effect.sync(() => void writeSync(1, `${JSON.stringify(value)}\n`))
-
-const input = createInterface({ input: process.stdin })
-input.on("close", () => process.exit())
-const lines = input[Symbol.asyncIterator]()
-const line = Effect.promise(() => lines.next())
+import { child, type Parent } from "../../faults/Process.ts"
+import { write } from "../../faults/writes.ts"
+import { type Job, openStore } from "./processes.ts"
 
 /** Appends, from several fibers, each its next when the one before has been acknowledged. */
-const append = ({ appends, fibers, filename, name, synchronous }: Extract<Job, { kind: "append" }>) =>
+const append = (
+  { appends, fibers, filename, name, synchronous }: Extract<Job, { kind: "append" }>,
+  { say }: Parent
+) =>
   Effect.gen(function* () {
     const store = yield* openStore({ filename, synchronous, busyTimeout: "20 seconds" })
     const fiber = (f: number) =>
@@ -39,7 +31,10 @@ const created = (by: string) => ({
 })
 
 /** Creates each of the streams, if nobody else has. */
-const create = ({ filename, name, stride, streams }: Extract<Job, { kind: "create" }>) =>
+const create = (
+  { filename, name, stride, streams }: Extract<Job, { kind: "create" }>,
+  { line, say }: Parent
+) =>
   Effect.gen(function* () {
     const store = yield* openStore({ filename, synchronous: "NORMAL" })
     yield* say("open")
@@ -86,7 +81,7 @@ const open = ({ filenames, name }: Extract<Job, { kind: "open" }>) =>
   )
 
 /** Takes the write lock of a file and writes to it without committing; the lock is kept until the next line. */
-const hold = ({ filename }: Extract<Job, { kind: "hold" }>) =>
+const hold = ({ filename }: Extract<Job, { kind: "hold" }>, { line, say }: Parent) =>
   Effect.gen(function* () {
     const database = new DatabaseSync(filename)
     database.exec("begin immediate")
@@ -100,25 +95,17 @@ const hold = ({ filename }: Extract<Job, { kind: "hold" }>) =>
     database.close()
   })
 
-const job: Job = JSON.parse(process.argv[2] ?? "")
-const work = () => {
+await child<Job>((job, parent) => {
   switch (job.kind) {
     case "append":
-      return append(job)
+      return append(job, parent)
     case "create":
-      return create(job)
+      return create(job, parent)
     case "single":
       return single(job)
     case "open":
       return open(job)
     case "hold":
-      return hold(job)
+      return hold(job, parent)
   }
-}
-
-await Effect.runPromise(Effect.scoped(Effect.gen(function* () {
-  yield* say("ready")
-  yield* line
-  yield* work()
-})))
-process.exit()
+})

@@ -3,7 +3,9 @@ import { describe, expect, test } from "bun:test"
 import { Event } from "dunnock"
 import { Effect, Fiber, Schema, Stream } from "effect"
 import { file, folder } from "../../contract/scratch.ts"
-import { events, idsOf, type Job, openStore, type Process, start, write } from "./processes.ts"
+import type { Process } from "../../faults/Process.ts"
+import { events, idsOf, write } from "../../faults/writes.ts"
+import { type Job, openStore, start } from "./processes.ts"
 
 const range = (length: number): ReadonlyArray<number> => Array.from({ length }, (_, i) => i)
 

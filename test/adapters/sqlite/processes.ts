@@ -1,5 +1,4 @@
 /** Processes that share a SQLite event store: what they are asked to do, and how a test starts and ends them. */
-import * as Event from "dunnock/Event"
 import * as EventStore from "dunnock/EventStore"
 import type { EventStoreError } from "dunnock/EventStoreError"
 import * as Sqlite from "dunnock/sqlite"
@@ -7,11 +6,9 @@ import * as Sqlite from "dunnock/sqlite"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { spawn } from "node:child_process"
 import { join } from "node:path"
-import { createInterface } from "node:readline"
+import * as Process from "../../faults/Process.ts"
 
 /** What a process does. */
 export type Job =
@@ -46,78 +43,6 @@ export const openStore = (
 ): Effect.Effect<EventStore.EventStore, EventStoreError, Scope.Scope> =>
   Effect.map(Layer.build(Sqlite.layer(options)), Context.get(EventStore.EventStore))
 
-export const events = Event.set({ Written: { writer: Schema.String, fiber: Schema.Int, n: Schema.Int } })
-
-/** The ids of a fiber's n-th append: two events of its own stream and one of a stream that all share. */
-export const idsOf = (writer: string, fiber: number, n: number): ReadonlyArray<string> =>
-  ["own-0", "own-1", "shared"].map((part) => `${writer}/${fiber}/${n}/${part}`)
-
-/** Makes a fiber's n-th append, which is the same however often it is made. */
-export const write = (store: EventStore.EventStore, writer: string, fiber: number, n: number) => {
-  const event = { _tag: "Written", writer, fiber, n } as const
-  const [first, second, shared] = idsOf(writer, fiber, n) as [string, string, string]
-  return store.append(events, [
-    { stream: `own-${writer}-${fiber}`, expected: 2 * n, events: [event, event], ids: [first, second] },
-    { stream: "shared", events: [event], ids: [shared] }
-  ])
-}
-
-/** A process that has been started and waits for `tell`. */
-export interface Process {
-  readonly tell: (line: string) => void
-  readonly kill: () => void
-  /** Every line it said so far, parsed. */
-  readonly said: ReadonlyArray<unknown>
-  /** Waits for the next line that nobody has waited for. */
-  readonly hear: Effect.Effect<unknown>
-  /** Waits for its end and for all it said; its exit code, or the signal that killed it. */
-  readonly ended: Effect.Effect<number | string>
-}
-
 /** Starts a process and waits until it is ready to be told to begin. It is killed when the scope closes. */
-export const start = (job: Job): Effect.Effect<Process, never, Scope.Scope> =>
-  Effect.acquireRelease(Effect.sync(() => run(job)), ({ ended, kill }) => {
-    kill()
-    return ended
-  }).pipe(Effect.tap(({ hear }) => hear))
-
-const run = (job: Job): Process => {
-  const child = spawn(process.execPath, [
-    join(import.meta.dirname, "processes.child.ts"),
-    JSON.stringify(job)
-  ], {
-    stdio: ["pipe", "pipe", "inherit"]
-  })
-  const ended = new Promise<number | string>((resolve) => {
-    child.on("close", (code, signal) => resolve(code ?? signal ?? "unknown"))
-  })
-  const said: Array<unknown> = []
-  let heard = 0
-  let listening: (() => void) | undefined
-  createInterface({ input: child.stdout }).on("line", (line) => {
-    // The last line of a process that was killed may be cut short.
-    try {
-      said.push(JSON.parse(line))
-    } catch {
-      return
-    }
-    listening?.()
-  })
-  return {
-    tell: (line) => void child.stdin.write(`${line}\n`),
-    kill: () => void child.kill("SIGKILL"),
-    said,
-    hear: Effect.raceFirst(
-      Effect.callback<unknown>((resume) => {
-        listening = () => {
-          if (said.length <= heard) return
-          listening = undefined
-          resume(Effect.succeed(said[heard++]))
-        }
-        listening()
-      }),
-      Effect.flatMap(Effect.promise(() => ended), (how) => Effect.die(new Error(`the process ended: ${how}`)))
-    ),
-    ended: Effect.promise(() => ended)
-  }
-}
+export const start = (job: Job): Effect.Effect<Process.Process, never, Scope.Scope> =>
+  Process.start(join(import.meta.dirname, "processes.child.ts"), job)

@@ -1,0 +1,110 @@
+import { expect, test } from "bun:test"
+import { EventStore } from "dunnock"
+import { Effect, Stream } from "effect"
+import { join } from "node:path"
+import { testsOn } from "../services/bun.ts"
+import { postgres } from "../services/mod.ts"
+import { type Place, places, stores } from "./places.ts"
+import { type Process, start } from "./Process.ts"
+import { byId, expected, rowsOf, tally } from "./tally.ts"
+import { chance, events, type Load, load, range, times } from "./writes.ts"
+
+const Tally = tally("Tally")
+
+const startOwner = (place: Place) =>
+  Effect.tap(
+    start(join(import.meta.dirname, "owners.child.ts"), place),
+    ({ tell }) => Effect.sync(() => tell("go"))
+  )
+
+/** Waits until one of the processes has begun to work on the projection. */
+const working = (processes: ReadonlyArray<Process>) =>
+  Effect.gen(function* () {
+    while (true) {
+      const owner = processes.find(({ said }) => said.includes("working"))
+      if (owner !== undefined) return owner
+      yield* Effect.sleep(2)
+    }
+  })
+
+/** Waits for the processes to catch up, and compares what they made with what was appended. */
+const compare = (work: Load, processes: ReadonlyArray<Process>) =>
+  Effect.gen(function* () {
+    yield* work.end
+    const store = yield* EventStore.EventStore
+    yield* Tally.waitFor(yield* store.head, "20 seconds")
+    expect(byId(yield* rowsOf(Tally))).toEqual(expected("w", work.appends))
+
+    const all = yield* Stream.runCollect(store.log(events))
+    const handled = () => processes.flatMap(({ said }) => said as ReadonlyArray<{ handled: string }>)
+    const ids = () => new Set(handled().map(({ handled }) => handled))
+    for (let waited = 0; all.some(({ id }) => !ids().has(id)); waited += 50) {
+      expect(waited).toBeLessThan(20_000)
+      yield* Effect.sleep(50)
+    }
+    return `${all.length} events, ${handled().filter(({ handled }) => handled).length} handled`
+  })
+
+/** A process is killed as soon as it works, or a little later, and another is started beside those that wait. */
+const kills = (place: Place) =>
+  Effect.gen(function* () {
+    const random = chance(3)
+    const work = yield* load(yield* EventStore.EventStore, "w", 4, "4 millis")
+    const started: Array<Process> = []
+    const begin = Effect.tap(startOwner(place), (process) => Effect.sync(() => started.push(process)))
+    let alive: ReadonlyArray<Process> = yield* Effect.all([begin, begin], { concurrency: "unbounded" })
+    const count = times(30, 300)
+    for (const _ of range(count)) {
+      const owner = yield* working(alive)
+      yield* Effect.sleep(random() * 40)
+      owner.kill()
+      const [next] = yield* Effect.all([begin, owner.ended], { concurrency: "unbounded" })
+      alive = [...alive.filter((process) => process !== owner), next]
+    }
+    console.log(`${place.adapter}: ${count} kills, ${yield* compare(work, started)}`)
+  })
+
+/** A process is paused while it works, for longer than its lease, and goes on when another has taken over. */
+const pauses = (place: Place) =>
+  Effect.gen(function* () {
+    const random = chance(4)
+    const work = yield* load(yield* EventStore.EventStore, "w", 4, "4 millis")
+    const started: Array<Process> = []
+    const begin = Effect.tap(startOwner(place), (process) => Effect.sync(() => started.push(process)))
+    const count = times(8, 100)
+    for (const _ of range(count)) {
+      const [paused, other] = yield* Effect.all([begin, begin], { concurrency: "unbounded" })
+      const owner = yield* working([paused, other])
+      const heir = owner === paused ? other : paused
+      yield* Effect.sleep(random() * 40)
+      owner.kill("SIGSTOP")
+      yield* working([heir])
+      owner.kill("SIGCONT")
+      yield* Effect.sleep(100)
+      owner.kill()
+      heir.kill()
+      yield* Effect.all([owner.ended, heir.ended])
+    }
+    yield* begin
+    console.log(`${place.adapter}: ${count} pauses, ${yield* compare(work, started)}`)
+  })
+
+const cases = [
+  ["no event is missed or taken in twice when the process that works is killed over and over", kills],
+  ["a process that was paused for longer than its lease commits nothing any more", pauses]
+] as const
+
+for (const adapter of ["sqlite", "postgres"] as const) {
+  const run = adapter === "sqlite" ? test : testsOn("postgres, owners", postgres)
+  for (const [name, body] of cases) {
+    run(
+      `${adapter}: ${name}`,
+      () =>
+        Effect.runPromise(Effect.scoped(Effect.gen(function* () {
+          const place = yield* places[adapter]
+          yield* body(place).pipe(Effect.provide(Tally.layerQueries), Effect.provide(stores(place)))
+        }))),
+      times(90_000, 1_200_000)
+    )
+  }
+}
