@@ -36,3 +36,5 @@ export * as Subscription from "./src/subscription/Subscription.ts"
 export * as SubscriptionError from "./src/subscription/SubscriptionError.ts"
 /** Documents by id, with conditions on their fields that the compiler checks. */
 export * as Repository from "./src/repository/Repository.ts"
+/** Events and documents of one database: how an adapter makes its layer. */
+export * as Stores from "./src/repository/Stores.ts"

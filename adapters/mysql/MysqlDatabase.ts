@@ -79,7 +79,7 @@ const patience = 60_000
 const settings = [
   "set names utf8mb4 collate utf8mb4_bin",
   "set session transaction isolation level read committed",
-  "set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', session autocommit = 1, session innodb_lock_wait_timeout = 10, session lock_wait_timeout = 60, session max_sort_length = 8388608"
+  "set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', session autocommit = 1, session innodb_lock_wait_timeout = 10, session lock_wait_timeout = 60, session max_sort_length = 65536, session sort_buffer_size = 16777216"
 ].join(";")
 
 /** In characters. A server takes 16 MB at once, and no character is longer than 4 bytes. */

@@ -44,13 +44,24 @@ export const sqlState = (error: SqlError): string | undefined => {
   return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
 }
 
+/** Whether what answered is no PostgreSQL. */
+const isForeign = ({ reason }: SqlError): boolean =>
+  reason.operation === "connect" && /parse|desync|SSLRequest/.test(reason.message ?? "")
+
 /** What the database, or the system, says of it. */
 export const problemOf = (error: SqlError): string => {
   const { errors, message } = fieldsOf(error)
   // Where a name has several addresses, each of them was tried.
   const first = errors?.[0]
   const said = first instanceof Error ? first.message : message
-  return said === undefined || said === "" ? error.reason.message ?? error.message : said
+  const problem = said === undefined || said === "" ? error.reason.message ?? error.message : said
+  return isForeign(error) ? `what answers there is not PostgreSQL (${problem})` : problem
+}
+
+/** Whether a connection may come about when it is tried again: it was refused, or nobody answered. */
+const isPassing = (error: SqlError): boolean => {
+  const { code, message = "" } = fieldsOf(error)
+  return code === undefined ? /timed out|closed/.test(message) : /^E(?!RR_)[A-Z_]+$/.test(code)
 }
 
 /** What the server says when it ends a session, whatever was asked of it. */
@@ -69,7 +80,8 @@ const unusable = /^(?:28|3D|3F|42501|42P01|42883|0A|25006)/
 const isDefect = (error: SqlError): boolean => {
   const { _tag } = error.reason
   return _tag === "ConstraintError" || _tag === "UniqueViolation" ||
-    _tag === "SqlSyntaxError" && !unusable.test(sqlState(error) ?? "")
+    _tag === "SqlSyntaxError" && !unusable.test(sqlState(error) ?? "") ||
+    (error.reason.message ?? "").includes("encode")
 }
 
 /** Whether others were at the same documents, nothing was kept, and trying again helps. */
@@ -90,6 +102,7 @@ export const toFailure = (store: string, { error, phase }: DatabaseError): Failu
   const problem = problemOf(error)
   const fields = { store, problem, cause: error }
   const code = sqlState(error)
+  if (phase === "open" && code === undefined && !isPassing(error)) return new CannotOpen(fields)
   if (code === undefined || isLost(error)) {
     return phase === "commit" ? new OutcomeUnknown(fields) : new Unavailable(fields)
   }

@@ -48,6 +48,10 @@ const open = (database: PostgresDatabase.Database): Effect.Effect<void, EventSto
         Effect.forEach([lockSchema, ...database.prepare], (statement) => client.unsafe(statement), {
           discard: true
         }).pipe(Effect.andThen(migrating), client.withTransaction)
-      yield* Effect.provideService(migrate(database.name, migrations, alone), SqlClient.SqlClient, client)
+      yield* Effect.provideService(
+        migrate(database.name, migrations, { alone, toError: opening(database.name) }),
+        SqlClient.SqlClient,
+        client
+      )
     })
   )

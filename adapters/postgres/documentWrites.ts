@@ -197,7 +197,7 @@ export const blind = (writes: ReadonlyArray<Write>, now: number): Blind | undefi
     if (group === undefined) groups.set(key, { kind, collection, writes: [write] })
     else group.writes.push(write)
   }
-  const keys = [...groups.keys()].sort()
+  const keys = [...groups.keys()].toSorted()
   const sorted = keys.map((key) => groups.get(key)!)
   return {
     statements: sorted.map(({ collection, kind, writes }) => toStatement(kind, collection, writes, now)),

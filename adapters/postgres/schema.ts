@@ -32,6 +32,7 @@ end $$`
  * revision is above that which the stream had. Gives the position of the newest event before these, and the revisions.
  *
  * Every statement of the function sees what was committed when it began: those behind the lock see all earlier appends.
+ * Planning anew what takes arrays would cost more than running it, and so would arrays where there is one event.
  */
 const createAppend = `create function dunnock_append(
   streams text[], assumed float8[], given text[],
@@ -40,7 +41,7 @@ const createAppend = `create function dunnock_append(
   tag_names text[], tag_events int[], now float8,
   out before float8, out revisions float8[]
 )
-language plpgsql set lock_timeout = '${lockTimeout}' as $$
+language plpgsql set lock_timeout = '${lockTimeout}' set plan_cache_mode = force_generic_plan as $$
 declare
   newest bigint;
   newest_at bigint;
@@ -48,24 +49,36 @@ declare
 begin
   perform ${lock};
   select position, recorded_at into newest, newest_at from dunnock_events order by position desc limit 1;
-  select
-    array_agg(found.revision order by known.n),
-    bool_and(case known.revision when -1 then found.revision > 0 else found.revision = known.revision end)
-  into revisions, agreed
-  from unnest(streams, assumed) with ordinality as known (stream, revision, n)
-  cross join lateral (
-    select coalesce(max(event.revision), 0)::float8 as revision from dunnock_events as event
-    where event.stream = known.stream
-  ) as found;
+  if cardinality(streams) = 1 then
+    revisions := array[coalesce((select max(revision) from dunnock_events where stream = streams[1]), 0)::float8];
+    agreed := case assumed[1] when -1 then revisions[1] > 0 else revisions[1] = assumed[1] end;
+  else
+    select
+      array_agg(found.revision order by known.n),
+      bool_and(case known.revision when -1 then found.revision > 0 else found.revision = known.revision end)
+    into revisions, agreed
+    from unnest(streams, assumed) with ordinality as known (stream, revision, n)
+    cross join lateral (
+      select coalesce(max(event.revision), 0)::float8 as revision from dunnock_events as event
+      where event.stream = known.stream
+    ) as found;
+  end if;
   if agreed is false then return; end if;
   if cardinality(given) > 0 and exists (select from dunnock_events where id = any(given)) then return; end if;
   before := coalesce(newest, 0);
-  insert into dunnock_events
-    (position, stream, revision, id, type, version, data, metadata, tags, recorded_at)
-  select before + e.n, e.stream, revisions[e.place] + e.step, e.id, e.type, e.version, e.data, e.metadata, e.tags,
-    greatest(now, newest_at)
-  from unnest(event_streams, places, steps, ids, types, versions, data_texts, metadata_texts, tags_texts)
-    with ordinality as e (stream, place, step, id, type, version, data, metadata, tags, n);
+  if cardinality(event_streams) = 1 then
+    insert into dunnock_events
+      (position, stream, revision, id, type, version, data, metadata, tags, recorded_at)
+    values (before + 1, event_streams[1], revisions[places[1]] + steps[1], ids[1], types[1], versions[1], data_texts[1],
+      metadata_texts[1], tags_texts[1], greatest(now, newest_at));
+  else
+    insert into dunnock_events
+      (position, stream, revision, id, type, version, data, metadata, tags, recorded_at)
+    select before + e.n, e.stream, revisions[e.place] + e.step, e.id, e.type, e.version, e.data, e.metadata, e.tags,
+      greatest(now, newest_at)
+    from unnest(event_streams, places, steps, ids, types, versions, data_texts, metadata_texts, tags_texts)
+      with ordinality as e (stream, place, step, id, type, version, data, metadata, tags, n);
+  end if;
   if cardinality(tag_names) > 0 then
     insert into dunnock_event_tags (tag, position)
     select e.tag, before + e.n from unnest(tag_names, tag_events) as e (tag, n);

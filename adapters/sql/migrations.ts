@@ -84,10 +84,14 @@ const table = "dunnock_migrations"
 export const migrate = (
   store: string,
   migrations: Migrations,
-  /** Keeps others from migrating meanwhile, where the database does not do so by itself. */
-  alone: <A, E>(
-    migrating: Effect.Effect<A, E, SqlClient.SqlClient>
-  ) => Effect.Effect<A, E | SqlError, SqlClient.SqlClient> = (migrating) => migrating
+  { alone = (migrating) => migrating, toError = (error) => errorOf(store, error) }: {
+    /** Keeps others from migrating meanwhile, where the database does not do so by itself. */
+    readonly alone?: <A, E>(
+      migrating: Effect.Effect<A, E, SqlClient.SqlClient>
+    ) => Effect.Effect<A, E | SqlError, SqlClient.SqlClient>
+    /** What an error of the database means. */
+    readonly toError?: (error: SqlError) => EventStoreError
+  } = {}
 ): Effect.Effect<void, EventStoreError, SqlClient.SqlClient> =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
@@ -107,7 +111,10 @@ export const migrate = (
     const found = yield* Effect.orElseSucceed(version, () => 0)
     return found >= migrations.length ? found : yield* Effect.andThen(alone(migrated), version)
   }).pipe(
-    Effect.mapError((error) => toError(store, error)),
+    Effect.mapError((error) => {
+      const cause = isSqlError(error) ? error : error.cause
+      return isSqlError(cause) ? toError(cause) : cannotOpen(store, error.message, error)
+    }),
     Effect.flatMap((newest) =>
       newest <= migrations.length ? Effect.void : Effect.fail(
         cannotOpen(
@@ -118,14 +125,10 @@ export const migrate = (
     )
   )
 
-const toError = (store: string, error: SqlError | Migrator.MigrationError): EventStoreError => {
-  const cause = isSqlError(error) ? error : error.cause
-  if (!isSqlError(cause)) return cannotOpen(store, error.message, error)
-  const problem = cause === error ? cause.message : `${error.message}: ${cause.message}`
-  return cause.reason._tag === "LockTimeoutError"
-    ? new EventStoreError({ reason: new Unavailable({ store, problem, cause }) })
-    : cannotOpen(store, problem, error)
-}
+const errorOf = (store: string, error: SqlError): EventStoreError =>
+  error.reason._tag === "LockTimeoutError"
+    ? new EventStoreError({ reason: new Unavailable({ store, problem: error.message, cause: error }) })
+    : cannotOpen(store, error.message, error)
 
 /** The error of a store that cannot be opened. */
 export const cannotOpen = (store: string, problem: string, cause?: unknown): EventStoreError =>

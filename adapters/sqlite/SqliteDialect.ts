@@ -1,6 +1,7 @@
 // How documents are asked for in SQLite's words.
 import type { Kind } from "../../src/repository/DocumentStore.ts"
 import type { DocumentDialect } from "../sql/Documents.ts"
+import { following } from "../sql/patterns.ts"
 
 /** The place of a field in a document, as a literal: an index on an expression is used by the same expression only. */
 const pathOf = (name: string): string => `'${`$.${JSON.stringify(name)}`.replaceAll("'", "''")}'`
@@ -35,18 +36,6 @@ const toGlob = (pattern: string): { readonly glob: string; readonly beginning: s
     }
   }
   return { glob, beginning: beginning ?? literal }
-}
-
-/** The first text, by code points, after all that begin so; undefined if there is none. */
-const following = (beginning: string): string | undefined => {
-  const points = Array.from(beginning, (character) => character.codePointAt(0)!)
-  while (points.length > 0) {
-    const last = points.pop()!
-    if (last === 0x10ffff) continue
-    // Halves of surrogate pairs are no characters.
-    return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1)
-  }
-  return undefined
 }
 
 /** A condition of which SQLite is told that it holds of few rows. */

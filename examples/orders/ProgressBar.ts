@@ -1,5 +1,5 @@
 import type { Projection } from "dunnock"
-import { Console, Duration, Effect } from "effect"
+import { Duration, Effect } from "effect"
 import process from "node:process"
 
 const width = 30

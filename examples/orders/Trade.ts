@@ -31,6 +31,6 @@ const order = Effect.fnUntraced(function* (n: number) {
   return n % 3 === 0 ? paid : yield* Ship(undefined, once)
 })
 
-/** The orders from one number to another, ten at a time. */
+/** The orders from one number to another, 32 at a time. */
 export const trade = (from: number, to: number) =>
-  Effect.forEach(Array.from({ length: to - from + 1 }, (_, i) => from + i), order, { concurrency: 10 })
+  Effect.forEach(Array.from({ length: to - from + 1 }, (_, i) => from + i), order, { concurrency: 32 })

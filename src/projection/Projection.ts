@@ -168,6 +168,7 @@ export interface Projection<in out Name extends string, in out E, in out Doc, in
   readonly name: Name
   readonly version: number
   readonly events: Event.Set<E>
+  readonly document: Schema.Codec<Doc, Encoded>
   readonly service: Context.Service<Service<Name>, Service<Name>>
   /** Which documents an event concerns. */
   readonly id: (event: Event.Recorded<E>) => ReadonlyArray<string>
@@ -237,6 +238,7 @@ export const make = <
     name,
     version: options.version,
     events: options.events,
+    document: options.document,
     service,
     id: (event) => [options.id(event)].flat(),
     evolve: definition.evolve,

@@ -44,7 +44,9 @@ export const toEntry = <Doc>(
   try {
     return { value: decode(stored), text, version, position }
   } catch (error) {
-    throw new Error(`${messageOf(error)} (was the schema of ${name} changed without a new version?)`)
+    throw new Error(`${messageOf(error)} (was the schema of ${name} changed without a new version?)`, {
+      cause: error
+    })
   }
 }
 

@@ -35,7 +35,6 @@ export interface Text<out T> extends Ordered<T> {
 }
 
 type Instant = Date | DateTime.Utc
-type Scalar = string | number | boolean | bigint | Instant
 
 /** The names of the fields of documents; of a union, of all of its members. */
 type Names<A> = A extends unknown ? keyof A & string : never
@@ -54,7 +53,13 @@ type Kind<T, E> = [T] extends [never] ? "any"
   : [T] extends [Instant] ? [E] extends [string | number | Instant] ? "ordered" : "any"
   : Unordered<E>
 
-type Unordered<E> = [E] extends [Scalar] ? "equal" : "any"
+// One by one: of a text or a number there are texts and numbers.
+type Unordered<E> = [E] extends [string] ? "equal"
+  : [E] extends [number] ? "equal"
+  : [E] extends [boolean] ? "equal"
+  : [E] extends [bigint] ? "equal"
+  : [E] extends [Instant] ? "equal"
+  : "any"
 
 /** The condition on a field: a value, or operators that all hold. */
 type On<T, E> = {

@@ -59,12 +59,12 @@ export const take = (
   owner: string,
   lease: number
 ): Effect.Effect<Lease | undefined, DocumentStoreError> =>
-  Effect.uninterruptible(Effect.gen(function* () {
+  Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const taken = { ...state, owner, epoch: state.epoch + 1, until: now + lease, rate: 0 }
     const [written] = yield* documents.commit([ShardState.put(taken, version)])
     return make(documents, { state: taken, version: written! }, owner, lease)
-  })).pipe(
+  }).pipe(
     Effect.catchIf(({ reason }) => reason._tag === "VersionConflict", () => Effect.undefined)
   )
 
@@ -76,15 +76,21 @@ const make = (
 ): Lease => {
   const lock = Semaphore.makeUnsafe(1)
   let rated = { at: state.until - lease, handled: state.handled }
-
   let moved = false
+  /** A write of which it is not known whether it happened. */
+  let unknown: { readonly pending: Pending; readonly state: ShardState.ShardState } | undefined
 
-  const reread: Effect.Effect<void, Failure> = Effect.suspend(() =>
+  /** Reads the document, and finds out what became of the unknown write: the one that happened, if it did. */
+  const reread: Effect.Effect<Pending | undefined, Failure> = Effect.suspend(() =>
     Effect.flatMap(ShardState.readOne(documents, state.subscription, state.shard), (stored) => {
       if (stored?.state.owner !== owner) return Effect.fail(leaseLost)
-      moved ||= stored.state.epoch !== state.epoch || stored.state.position !== state.position
+      const happened = stored.state.commits === unknown?.state.commits ? unknown : undefined
+      const { epoch, position } = happened?.state ?? state
+      moved ||= stored.state.epoch !== epoch || stored.state.position !== position
       ;({ state, version } = stored)
-      return Effect.void
+      unknown = undefined
+      happened?.pending.written?.()
+      return Effect.succeed(happened?.pending)
     })
   )
 
@@ -96,56 +102,46 @@ const make = (
     return { ...changed, rate, until: now + lease, commits: state.commits + 1 }
   }
 
-  /** One attempt. What was written is taken down before an interruption can come between. */
-  const attempt = ({ change, writes, written }: Pending) =>
-    Effect.uninterruptible(Effect.gen(function* () {
-      const changed = next(change, yield* Clock.currentTimeMillis)
-      const put = ShardState.put(changed, version)
-      // Without transactions the position is written last: what was not written is then done again.
-      const all = documents.transactional ? [put, ...writes] : [...writes, put]
-      const exit = yield* Effect.exit(documents.commit(all))
-      if (Exit.isSuccess(exit)) {
-        state = changed
-        version = exit.value[documents.transactional ? 0 : writes.length]!
-        written?.()
-      }
-      return { exit, commits: changed.commits }
-    }))
-
-  /** Whether a write that met a conflict had been written before, its outcome unknown. Fails if it cannot be now. */
-  const wasWritten = (error: DocumentStoreError, unknown: number | undefined) =>
-    Effect.suspend(() => {
-      const { epoch } = state
-      const seen = version
-      const wasMoved = moved
-      return Effect.flatMap(reread, () => {
-        if (state.epoch === epoch && state.commits === unknown) {
-          moved = wasMoved
-          return Effect.succeed(true)
+  /** One attempt. What became of it is taken down even if it is interrupted. */
+  const attempt = (pending: Pending) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const { change, writes, written } = pending
+        const changed = next(change, yield* Clock.currentTimeMillis)
+        const put = ShardState.put(changed, version)
+        // Without transactions the position is written last: what was not written is then done again.
+        const all = documents.transactional ? [put, ...writes] : [...writes, put]
+        const exit = yield* Effect.exit(restore(documents.commit(all)))
+        if (Exit.isSuccess(exit)) {
+          state = changed
+          version = exit.value[documents.transactional ? 0 : writes.length]!
+          unknown = undefined
+          written?.()
+        } else if (!isWithoutEffect(exit.cause)) {
+          unknown ??= { pending, state: changed }
         }
-        return seen === version ? Effect.fail(error) : Effect.succeed(false)
+        return exit
       })
-    })
+    )
 
-  const write = (
-    pending: Pending,
-    fails: () => boolean
-  ): Effect.Effect<void, Failure> =>
+  const write = (pending: Pending, fails: () => boolean): Effect.Effect<void, Failure> =>
     lock.withPermit(Effect.gen(function* () {
-      let unknown: number | undefined
       for (let failures = 0;; failures++) {
         if (fails()) return yield* Effect.fail(leaseLost)
-        const { commits, exit } = yield* attempt(pending)
+        const exit = yield* attempt(pending)
         if (Exit.isSuccess(exit)) return
         const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
         if (error === undefined) return yield* Effect.failCause(exit.cause)
-        if (error.reason._tag === "VersionConflict") {
-          if (yield* patient(wasWritten(error, unknown))) return pending.written?.()
+        if (error.isRetryable) {
+          yield* Effect.sleep(pause(failures))
           continue
         }
-        if (!error.isRetryable) return yield* Effect.fail(error)
-        if (error.reason._tag === "OutcomeUnknown") unknown = commits
-        yield* Effect.sleep(pause(failures))
+        if (error.reason._tag !== "VersionConflict") return yield* Effect.fail(error)
+        const seen = version
+        const happened = yield* patient(reread)
+        if (happened === pending) return
+        // It was not the shard's document that another had written.
+        if (happened === undefined && seen === version) return yield* Effect.fail(error)
       }
     }))
 
@@ -159,7 +155,7 @@ const make = (
     state: () => state,
     write: (pending) => write(pending, () => moved),
     renew: write(nothing, () => false),
-    refresh: lock.withPermit(patient(reread)),
+    refresh: lock.withPermit(patient(Effect.asVoid(reread))),
     isMoved: () => moved,
     accept: () => {
       moved = false
@@ -168,12 +164,18 @@ const make = (
       last = pending
     },
     release: giveBack.pipe(
-      Effect.flatMap(({ exit }) => Exit.isSuccess(exit) ? Effect.void : Effect.andThen(reread, giveBack)),
+      Effect.flatMap((exit) => Exit.isSuccess(exit) ? Effect.void : Effect.andThen(reread, giveBack)),
       Effect.interruptible,
       Effect.timeout("1 second"),
       Effect.ignore
     )
   }
+}
+
+/** Whether a commit that failed so has written nothing for certain. */
+const isWithoutEffect = (cause: Cause.Cause<DocumentStoreError>): boolean => {
+  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+  return error !== undefined && error.reason._tag !== "OutcomeUnknown"
 }
 
 /** Waits for a store that is away. */

@@ -8,7 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type { EventStoreError } from "../event/EventStoreError.ts"
-import type { Collection, DocumentStore, Write } from "../repository/DocumentStore.ts"
+import type { Collection, DocumentStore } from "../repository/DocumentStore.ts"
 import type { DocumentStoreError } from "../repository/DocumentStoreError.ts"
 import * as Lease from "./Lease.ts"
 import * as Live from "./Live.ts"
@@ -24,34 +24,25 @@ export interface Shard {
   readonly index: number
   /** How many shards there are. */
   readonly of: number
-  /** Up to where its events have been handled, as of the last commit. */
+  /** Up to where its events have been handled, as last written. */
   readonly position: () => number
   /** Its document, as last written or read. */
   readonly state: () => ShardState.ShardState
   /**
-   * Writes documents and the new position, together where the store is transactional. Waits for a store that is away, and
-   * finds out about an unknown outcome. Fails with `LeaseLost` when another has taken the shard or changed its position
-   * (an inline projection, a reset), and with `VersionConflict` when one of the documents is not as expected; nothing is
-   * written then. After `LeaseLost` the work must end: it is begun again, from the new position, if the shard is still
-   * owned here.
+   * Changes the shard's document and writes others, together where the store is transactional. Waits for a store that is
+   * away, and finds out about an unknown outcome. Fails with `LeaseLost` when another has taken the shard or moved it, and
+   * with `VersionConflict` when one of the other documents is not as expected; nothing is written then. After `LeaseLost`
+   * the work must end: it is begun again, from the new position, if the shard is still owned here.
    */
-  readonly commit: (
-    position: number,
-    writes: ReadonlyArray<Write>,
-    handled: number
-  ) => Effect.Effect<void, DocumentStoreError | LeaseLost>
+  readonly write: (pending: Lease.Pending) => Effect.Effect<void, DocumentStoreError | LeaseLost>
   /** Tells those who wait in this process that everything up to a position has been handled. Writes nothing. */
   readonly advance: (position: number) => void
-  /** Reads the document again: `position` may be another afterwards. */
-  readonly refresh: Effect.Effect<void, DocumentStoreError | LeaseLost>
   /** Called before looking at `state`: the effect ends when somebody else has changed it since. */
   readonly changed: () => Effect.Effect<void>
   /** Whether the lease has time left, by this process's clock. Nothing new should be begun without. */
   readonly held: Effect.Effect<boolean>
   /** Extends the lease. */
   readonly renew: Effect.Effect<void, DocumentStoreError | LeaseLost>
-  /** Writes any change of the shard's document, with other documents. As `commit`, else. */
-  readonly write: (pending: Lease.Pending) => Effect.Effect<void, DocumentStoreError | LeaseLost>
   /** What is still to be written when the shard is given back, in the same commit. Asked when the work has ended. */
   readonly atRelease: (pending: () => Lease.Pending) => void
 }
@@ -154,6 +145,17 @@ export const run = <R>(
       )
     }
 
+    /** What has been taken is held, whatever comes: only then will it be given back. */
+    const takeUp = (one: ShardState.Stored) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          const taken = yield* restore(Lease.take(documents, one, me, lease))
+          if (taken === undefined) return
+          live.reached.set(one.state.shard, one.state.position)
+          held.set(one.state.shard, yield* Effect.forkIn(hold(taken), scope))
+        })
+      )
+
     /** Takes and gives back; says for how many milliseconds nothing more will have to be done. */
     const look = Effect.gen(function* () {
       const stored = yield* ShardState.readAll(documents, name)
@@ -165,12 +167,7 @@ export const run = <R>(
       const free = foreign.filter(({ state }) =>
         state.owner === null || state.owner === me || state.until <= now
       )
-      for (const one of free.slice(0, Math.max(mine - held.size, 0))) {
-        const taken = yield* Lease.take(documents, one, me, lease)
-        if (taken === undefined) continue
-        live.reached.set(one.state.shard, one.state.position)
-        held.set(one.state.shard, yield* Effect.forkIn(hold(taken), scope))
-      }
+      for (const one of free.slice(0, Math.max(mine - held.size, 0))) yield* takeUp(one)
       const ends = foreign.map(({ state }) => state.until - now).filter((left) => left > 0)
       return Math.ceil(Math.min(lease / 3, ...ends.map((left) => left + 1)))
     })
@@ -178,7 +175,7 @@ export const run = <R>(
     yield* Effect.addFinalizer(() =>
       shards === 1 ? Effect.void : documents.commit([
         { op: "remove", collection: members, id: `${name}/${me}`, expected: "any" }
-      ]).pipe(Effect.timeout("1 second"), Effect.ignore)
+      ]).pipe(Effect.interruptible, Effect.timeout("1 second"), Effect.ignore)
     )
     // Ends before the member goes: a shard is given back first.
     yield* Effect.addFinalizer(() => Fiber.interruptAll(held.values()))
@@ -220,10 +217,7 @@ const own = <R>(
   const working = (failures: number) =>
     Effect.matchCauseEffect(work(shard), {
       onSuccess: () => taken.state().stopped === null ? Effect.never : Effect.void,
-      onFailure: (cause) =>
-        Option.getOrUndefined(Cause.findErrorOption(cause))?._tag === "LeaseLost"
-          ? Effect.void
-          : failed(cause, failures)
+      onFailure: (cause) => isLost(cause) ? Effect.void : failed(cause, failures)
     })
   /** Renews, and looks when told to. Ends when the shard has been moved. */
   const keeping = Effect.gen(function* () {
@@ -250,11 +244,19 @@ const own = <R>(
       yield* taken.refresh
     }
   }).pipe(
-    Effect.exit,
+    Effect.catchCause((cause) =>
+      isLost(cause) ? Effect.void : Effect.andThen(
+        Effect.logError(`shard ${index} of subscription "${subscription}" is given back`, cause),
+        Effect.sleep(Lease.pause(5))
+      )
+    ),
     Effect.ensuring(Effect.suspend(() => taken.state().owner === null ? Effect.void : taken.release)),
     Effect.asVoid
   )
 }
+
+const isLost = (cause: Cause.Cause<EventStoreError | DocumentStoreError | LeaseLost>) =>
+  Option.getOrUndefined(Cause.findErrorOption(cause))?._tag === "LeaseLost"
 
 const toShard = (taken: Lease.Lease, live: Live.Live, altered: Live.Signal): Shard => {
   const { of, shard: index } = taken.state()
@@ -268,20 +270,9 @@ const toShard = (taken: Lease.Lease, live: Live.Live, altered: Live.Signal): Sha
     of,
     position,
     state: taken.state,
-    commit: (position, writes, handled) =>
-      Effect.map(
-        taken.write({
-          writes,
-          change: (state) => ({ ...state, position, handled: state.handled + handled })
-        }),
-        () => {
-          if (position > (live.reached.get(index) ?? 0)) advance(position)
-        }
-      ),
     write: taken.write,
     atRelease: taken.atRelease,
     advance,
-    refresh: Effect.map(taken.refresh, taken.accept),
     changed: altered.next,
     held: Effect.map(Clock.currentTimeMillis, (now) => now < taken.state().until),
     renew: taken.renew
@@ -314,18 +305,34 @@ export const reached = (
       const here = (index: number) => live.reached.get(index) ?? -1
       waiting = waiting?.filter((index) => here(index) < position)
       if (waiting === undefined || waiting.some((index) => !live.reached.has(index))) {
-        const stored = yield* Lease.patient(ShardState.readAll(documents, name))
-        const behind = stored.filter(({ state }) => Math.max(state.position, here(state.shard)) < position)
-        const stopped = behind.find(({ state }) => state.stopped !== null)?.state
-        if (stopped !== undefined) {
-          const { error, position } = stopped.stopped!
-          const reason = new Stopped({ subscription: name, shard: stopped.shard, position, error })
-          return yield* Effect.fail(new SubscriptionError({ reason }))
-        }
-        waiting = behind.map(({ state }) => state.shard)
+        const states = yield* begun(documents, name)
+        const behind = states.filter((state) => Math.max(state.position, here(state.shard)) < position)
+        yield* refuseStopped(behind)
+        waiting = behind.map(({ shard }) => shard)
       }
       if (waiting.length === 0) return
       const elsewhere = waiting.some((index) => !live.reached.has(index))
       yield* elsewhere ? Effect.raceFirst(progress, Effect.sleep(polling)) : progress
     }
   })
+
+/** The shards; waits until there are any. */
+const begun = (
+  documents: DocumentStore,
+  name: string
+): Effect.Effect<ReadonlyArray<ShardState.ShardState>, DocumentStoreError | SubscriptionError> =>
+  Lease.patient(ShardState.readAll(documents, name)).pipe(
+    Effect.map((stored) => stored.map(({ state }) => state)),
+    Effect.catchIf(
+      (error) => error._tag === "SubscriptionError" && error.reason._tag === "NotBegun",
+      () => Effect.andThen(Effect.sleep(polling), begun(documents, name))
+    )
+  )
+
+const refuseStopped = (states: ReadonlyArray<ShardState.ShardState>) => {
+  const state = states.find(({ stopped }) => stopped !== null)
+  if (state === undefined) return Effect.void
+  const { shard, stopped, subscription } = state
+  const { error, position } = stopped!
+  return Effect.fail(new SubscriptionError({ reason: new Stopped({ subscription, shard, position, error }) }))
+}

@@ -100,7 +100,7 @@ export interface LayerOptions {
 export type StartError = EventStoreError | DocumentStoreError | SubscriptionError
 
 /** A subscription: its definition, and what can be done with it. */
-export interface Subscription<in out Name extends string, in out E> {
+export interface Subscription<out Name extends string, in out E> {
   readonly name: Name
   readonly events: Event.Set<E>
   readonly shards: number
@@ -125,9 +125,10 @@ export interface Subscription<in out Name extends string, in out E> {
   /** Where each shard stands, who works on it, and what is wrong. */
   readonly status: Effect.Effect<Admin.Status, StartError, EventStore | DocumentStore>
   /**
-   * Waits until every event up to a position, or that of a receipt, has been handled, skipped or parked; at once where
-   * this process has handled it, else within about a fifth of a second of it. Fails with `TimedOut` (after 10 seconds
-   * unless given), and with `Stopped` when a shard that has not come so far has stopped.
+   * Waits until every event up to a position, or that of a receipt, has been handled, skipped or parked. It ends at once
+   * where this process has handled it, else about a fifth of a second later, or half a second where nothing was to be
+   * handled. Fails with `TimedOut` (after 10 seconds unless given), and with `Stopped` when a shard that has not come so
+   * far has stopped.
    */
   readonly waitFor: (
     to: number | { readonly position: number },

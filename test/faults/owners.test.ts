@@ -18,10 +18,10 @@ const startOwner = (place: Place) =>
   )
 
 /** Waits until one of the processes has begun to work on the projection. */
-const working = (processes: ReadonlyArray<Process>) =>
+const working = (processes: () => ReadonlyArray<Process>) =>
   Effect.gen(function* () {
     while (true) {
-      const owner = processes.find(({ said }) => said.includes("working"))
+      const owner = processes().find(({ said }) => said.includes("working"))
       if (owner !== undefined) return owner
       yield* Effect.sleep(2)
     }
@@ -36,13 +36,16 @@ const compare = (work: Load, processes: ReadonlyArray<Process>) =>
     expect(byId(yield* rowsOf(Tally))).toEqual(expected("w", work.appends))
 
     const all = yield* Stream.runCollect(store.log(events))
-    const handled = () => processes.flatMap(({ said }) => said as ReadonlyArray<{ handled: string }>)
-    const ids = () => new Set(handled().map(({ handled }) => handled))
-    for (let waited = 0; all.some(({ id }) => !ids().has(id)); waited += 50) {
-      expect(waited).toBeLessThan(20_000)
+    const handled = () =>
+      processes.flatMap(({ said }) => said.flatMap((line) => (line as { handled?: string }).handled ?? []))
+    let missing = all.map(({ id }) => id)
+    for (let waited = 0; missing.length > 0; waited += 50) {
+      expect(waited, `not handled: ${missing}`).toBeLessThan(20_000)
       yield* Effect.sleep(50)
+      const ids = new Set(handled())
+      missing = missing.filter((id) => !ids.has(id))
     }
-    return `${all.length} events, ${handled().filter(({ handled }) => handled).length} handled`
+    return `${all.length} events, ${handled().length} handled`
   })
 
 /** A process is killed as soon as it works, or a little later, and another is started beside those that wait. */
@@ -52,14 +55,15 @@ const kills = (place: Place) =>
     const work = yield* load(yield* EventStore.EventStore, "w", 4, "4 millis")
     const started: Array<Process> = []
     const begin = Effect.tap(startOwner(place), (process) => Effect.sync(() => started.push(process)))
-    let alive: ReadonlyArray<Process> = yield* Effect.all([begin, begin], { concurrency: "unbounded" })
+    yield* Effect.all([begin, begin], { concurrency: "unbounded" })
+    const killed = new Set<Process>()
     const count = times(30, 300)
     for (const _ of range(count)) {
-      const owner = yield* working(alive)
+      const owner = yield* working(() => started.filter((process) => !killed.has(process)))
       yield* Effect.sleep(random() * 40)
       owner.kill()
-      const [next] = yield* Effect.all([begin, owner.ended], { concurrency: "unbounded" })
-      alive = [...alive.filter((process) => process !== owner), next]
+      killed.add(owner)
+      yield* Effect.forkScoped(begin)
     }
     console.log(`${place.adapter}: ${count} kills, ${yield* compare(work, started)}`)
   })
@@ -74,11 +78,11 @@ const pauses = (place: Place) =>
     const count = times(8, 100)
     for (const _ of range(count)) {
       const [paused, other] = yield* Effect.all([begin, begin], { concurrency: "unbounded" })
-      const owner = yield* working([paused, other])
+      const owner = yield* working(() => [paused, other])
       const heir = owner === paused ? other : paused
       yield* Effect.sleep(random() * 40)
       owner.kill("SIGSTOP")
-      yield* working([heir])
+      yield* working(() => [heir])
       owner.kill("SIGCONT")
       yield* Effect.sleep(100)
       owner.kill()

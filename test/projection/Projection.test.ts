@@ -2,31 +2,10 @@
 import { describe, expect, test } from "bun:test"
 import { Event, EventStore, Projection } from "dunnock"
 import * as Memory from "dunnock/memory"
-import * as Sqlite from "dunnock/sqlite"
-import {
-  Context,
-  Deferred,
-  Effect,
-  Exit,
-  Fiber,
-  Layer,
-  Option,
-  References,
-  Schema,
-  type Scope,
-  Stream
-} from "effect"
+import { Deferred, Effect, Exit, Fiber, Option, Schema, type Scope, Stream } from "effect"
 import type { DocumentStore } from "../../src/repository/DocumentStore.ts"
-import { file } from "../contract/scratch.ts"
 import { append, byHand, events, type Parcel, Places, stored } from "./fixture.ts"
-import { fast, living, stores } from "./harness.ts"
-
-type Both = EventStore.EventStore | DocumentStore
-
-const places: Record<string, Effect.Effect<Layer.Layer<Both, unknown>, unknown, Scope.Scope>> = {
-  memory: Effect.succeed(Memory.layer),
-  sqlite: Effect.map(file, (filename) => Sqlite.layer({ filename, synchronous: "NORMAL" }))
-}
+import { adapters, type Both, fast, living, quiet, stores } from "./harness.ts"
 
 const some: ReadonlyArray<Parcel> = [
   { _tag: "Put", place: "oslo", weight: 3 },
@@ -39,9 +18,7 @@ const some: ReadonlyArray<Parcel> = [
 
 const put = (place: string, weight = 1): Parcel => ({ _tag: "Put", place, weight })
 
-const quiet = Effect.provideService(References.MinimumLogLevel, "None")
-
-for (const [name, place] of Object.entries(places)) {
+for (const { name, place, test } of adapters()) {
   const run = <A, E>(self: Effect.Effect<A, E, Both | Scope.Scope>) =>
     Effect.runPromise(
       Effect.flatMap(place, (layer) => self.pipe(Effect.provide(layer))).pipe(quiet, fast(10), Effect.scoped)
@@ -335,14 +312,9 @@ for (const [name, place] of Object.entries(places)) {
 test("a document store elsewhere cannot be written inline", () =>
   Effect.runPromise(
     Effect.gen(function* () {
-      const { store } = yield* stores
-      const { documents } = Context.get(yield* Layer.build(Memory.layer), EventStore.EventStore) &&
-        (yield* stores)
-      const error = yield* Effect.flip(
-        Places.status.pipe(
-          living(Places.layerInline, { store, documents: { ...documents, log: "elsewhere" } })
-        )
-      )
+      const { documents, store } = yield* stores
+      const elsewhere = { store, documents: { ...documents, log: "elsewhere" } }
+      const error = yield* Effect.flip(Places.status.pipe(living(Places.layerInline, elsewhere)))
       expect(error.reason).toMatchObject({ _tag: "NotInline", projection: "Places" })
     }).pipe(Effect.provide(Memory.layer), Effect.scoped)
   ))

@@ -1,12 +1,12 @@
 /** Whatever happens between two commits, documents are what the events make of them: none is missed, none applied twice. */
 import { describe, expect, test } from "bun:test"
-import { EventStore } from "dunnock"
+import type { EventStore } from "dunnock"
 import * as Memory from "dunnock/memory"
-import { Effect, References, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import fc from "fast-check"
 import type { DocumentStore } from "../../src/repository/DocumentStore.ts"
 import { append, byHand, events, makePlaces, type Parcel, Places, stored } from "./fixture.ts"
-import { fast, type Fault, faulty, living, oneByOne, stores } from "./harness.ts"
+import { fast, type Fault, faulty, living, oneByOne, quiet, stores } from "./harness.ts"
 
 const place = fc.constantFrom("a", "b", "c", "ü 𝄞")
 const weight = fc.integer({ min: 1, max: 9 })
@@ -25,8 +25,6 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
   fc.constantFrom("before" as const, "after" as const)
 )
 const partial: fc.Arbitrary<Fault> = fc.oneof({ weight: 2, arbitrary: fault }, fc.nat(4))
-
-const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 
 const run = <A, E>(self: Effect.Effect<A, E, EventStore.EventStore | DocumentStore>) =>
   Effect.runPromise(self.pipe(quiet, fast(), Effect.provide(Memory.layer)))

@@ -1,9 +1,17 @@
 // Stores whose commits fail where it is told, and time that passes fast.
+import { test } from "bun:test"
 import { EventStore } from "dunnock"
-import { Clock, Duration, Effect, Layer } from "effect"
+import * as Memory from "dunnock/memory"
+import * as Mysql from "dunnock/mysql"
+import * as Postgres from "dunnock/postgres"
+import * as Sqlite from "dunnock/sqlite"
+import { Clock, Duration, Effect, Layer, References, type Scope } from "effect"
 import { DocumentStore as DocumentStorePort } from "../../src/repository/DocumentStore.ts"
 import type { DocumentStore, Write } from "../../src/repository/DocumentStore.ts"
 import { DocumentStoreError, OutcomeUnknown, Unavailable } from "../../src/repository/DocumentStoreError.ts"
+import { file } from "../contract/scratch.ts"
+import { testsOn } from "../services/bun.ts"
+import { mysql, postgres } from "../services/mod.ts"
 
 /**
  * What befalls a commit: it fails and nothing is written, or it is written and fails all the same; with a number, so many
@@ -66,6 +74,45 @@ export const fast = (times = 50) => <A, E, R>(self: Effect.Effect<A, E, R>): Eff
     return Effect.provideService(self, Clock.Clock, swift)
   })
 
+export type Both = EventStore.EventStore | DocumentStore
+
+/** A database, as tests use it. */
+export interface Adapter {
+  readonly name: string
+  /** Empty stores. */
+  readonly place: Effect.Effect<Layer.Layer<Both, unknown>, unknown, Scope.Scope>
+  /** `test` of `bun:test`, or one that skips if there is no server. */
+  readonly test: (name: string, body: () => Promise<unknown>, timeout?: number) => void
+  /** How often to try what is drawn at random. */
+  readonly runs: number
+}
+
+/** Every adapter; to be called by each file of tests, which gets the hooks that start servers. */
+export const adapters = (): ReadonlyArray<Adapter> => [
+  { name: "memory", place: Effect.succeed(Memory.layer), test: (...of) => test(...of), runs: 30 },
+  {
+    name: "sqlite",
+    place: Effect.map(file, (filename) => Sqlite.layer({ filename, synchronous: "NORMAL" })),
+    test: (...of) => test(...of),
+    runs: 10
+  },
+  {
+    name: "postgres",
+    place: Effect.map(postgres.database, ({ url }) => Postgres.layer({ url })),
+    test: testsOn("projections on postgres", postgres),
+    runs: 3
+  },
+  {
+    name: "mysql",
+    place: Effect.map(mysql.database, ({ url }) => Mysql.layer({ url })),
+    test: testsOn("projections on mysql", mysql),
+    runs: 3
+  }
+]
+
+/** Logs nothing: what fails here is made to. */
+export const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+
 /** The stores of a program. */
 export interface Stores {
   readonly store: EventStore.EventStore
@@ -87,7 +134,8 @@ export const living = <I, E1>(
   Effect.provide(
     self,
     Layer.provide(
-      layer,
+      // each program builds its own
+      Layer.fresh(layer),
       Layer.merge(Layer.succeed(EventStore.EventStore, store), Layer.succeed(DocumentStorePort, documents))
     )
   )

@@ -1,6 +1,6 @@
 import { Repository } from "dunnock"
 import * as Memory from "dunnock/memory"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, type Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 
 export const Status = Schema.Literals(["open", "paid", "sent"])
