@@ -38,3 +38,5 @@ export * as SubscriptionError from "./src/subscription/SubscriptionError.ts"
 export * as Repository from "./src/repository/Repository.ts"
 /** Events and documents of one database: how an adapter makes its layer. */
 export * as Stores from "./src/repository/Stores.ts"
+/** Metrics and spans of event stores. */
+export * as Telemetry from "./src/event/Telemetry.ts"

@@ -64,6 +64,8 @@ export interface Database {
   readonly name: string
   /** Runs one statement on any connection. */
   readonly run: (statement: Statement) => Effect.Effect<Result, SqlError>
+  /** Runs one statement that is a transaction of its own. Cannot be interrupted. */
+  readonly commit: (statement: Statement) => Effect.Effect<Result, SqlError>
   /** Lends a connection. */
   readonly use: <A, E>(body: (session: Session) => Effect.Effect<A, E>) => Effect.Effect<A, E | SqlError>
   /** Runs a transaction, which cannot be interrupted. Nothing has been written when it fails before committing. */
@@ -262,6 +264,14 @@ export const make = (options: Options): Effect.Effect<Database, EventStoreError,
       name,
       use,
       run: (statement) => Effect.map(use((session) => session.run([statement])), ([result]) => result!),
+      commit: (statement) =>
+        Effect.uninterruptible(
+          Effect.acquireUseRelease(
+            acquire,
+            (connection) => Effect.map(sending(connection, "commit")([statement]), ([result]) => result!),
+            release
+          )
+        ),
       transaction: (body) =>
         Effect.uninterruptible(Effect.flatMap(acquire, (connection) => {
           const { end, transaction } = transactionOf(connection)

@@ -22,7 +22,7 @@ import { EventStoreError, Unavailable } from "../../src/event/EventStoreError.ts
 import * as EventLog from "../sql/EventLog.ts"
 import * as Heads from "./heads.ts"
 import * as inlined from "./inline.ts"
-import { inserts } from "./inserts.ts"
+import { insertOne, inserts } from "./inserts.ts"
 import type { Database, Transaction } from "./MysqlDatabase.ts"
 import * as MysqlDialect from "./MysqlDialect.ts"
 import type { MysqlDocuments } from "./MysqlDocuments.ts"
@@ -51,13 +51,14 @@ export const make = (database: Database, store: string, documents: MysqlDocument
     const { events, outcomes } = plan(appends, { store, head, revision, byId: nothing, match: nothing, now })
     // What is known may be of before: it is no ground for refusing.
     if (outcomes.some(Result.isFailure)) return undefined
-    return Effect.map(
-      database.transaction((transaction) => transaction.commit([lock, ...inserts(events)])),
-      () => {
-        heads.wrote(events)
-        return outcomes
-      }
-    )
+    const one = insertOne(events)
+    const insert: Effect.Effect<unknown, SqlError> = one === undefined
+      ? database.transaction((transaction) => transaction.commit([lock, ...inserts(events)]))
+      : database.commit(one)
+    return Effect.map(insert, () => {
+      heads.wrote(events)
+      return outcomes
+    })
   }
 
   const appendAsking = (appends: ReadonlyArray<Append>, now: number, inline: Inline | undefined) =>

@@ -67,6 +67,8 @@ export const openError = (store: string, error: SqlError): EventStoreError => {
   if (_tag === "ConnectionError") {
     const problem = /ETIMEDOUT/.test(message ?? "")
       ? "no MySQL server answered in time; another kind of server may be listening there"
+      : error.reason.cause instanceof RangeError
+      ? `what answers there does not speak as a MySQL server (${message})`
       : problemOf(error)
     return new EventStoreError({ reason: new Unavailable({ store, problem, cause: error }) })
   }

@@ -169,22 +169,25 @@ export const transaction = <A, E>(
 ): Effect.Effect<A, E | DatabaseError> =>
   lend(database, (connection) =>
     Effect.suspend(() => {
-      let begun: ReadonlyArray<Statement> = database.begin
+      let state: "new" | "open" | "over" = "new"
       const send = (statements: ReadonlyArray<Statement>, phase: Phase) => {
-        const beginning = begun
-        begun = []
+        const beginning = state === "new" ? database.begin : []
+        state = phase === "commit" ? "over" : "open"
         return Effect.map(
           inPhase(phase, pipeline(connection, [...beginning, ...statements])),
           (rows) => rows.slice(beginning.length)
         )
       }
+      const undo = Effect.suspend(() =>
+        state === "open" ? Effect.ignore(connection.run(rollback)) : Effect.void
+      )
       return body((statements) => send(statements, "read")).pipe(
         Effect.flatMap(({ result, statements }) =>
           statements.length > 0
             ? Effect.map(send([...statements, commit], "commit"), result)
-            : Effect.as(begun.length > 0 ? Effect.void : send([rollback], "read"), result([]))
+            : Effect.as(undo, result([]))
         ),
-        Effect.tapError(() => begun.length > 0 ? Effect.void : Effect.ignore(connection.run(rollback))),
+        Effect.onError(() => undo),
         Effect.uninterruptible
       )
     }))

@@ -11,7 +11,7 @@ import * as PostgresDatabase from "./PostgresDatabase.ts"
 import * as PostgresDocuments from "./PostgresDocuments.ts"
 import { DatabaseError, toFailure } from "./PostgresError.ts"
 import * as PostgresEventStore from "./PostgresEventStore.ts"
-import { channel, lockSchema, migrations } from "./schema.ts"
+import { channel, createMigrations, lockSchema, migrations } from "./schema.ts"
 
 /**
  * Opens, and if need be creates, the stores in a database. Fails with the reason `Unavailable` when it cannot be reached
@@ -45,9 +45,11 @@ const open = (database: PostgresDatabase.Database): Effect.Effect<void, EventSto
       const client = yield* Effect.mapError(database.client, opening(database.name))
       // Creating what another transaction is creating fails in PostgreSQL, even with "if not exists".
       const alone = <A, E, R>(migrating: Effect.Effect<A, E, R>) =>
-        Effect.forEach([lockSchema, ...database.prepare], (statement) => client.unsafe(statement), {
-          discard: true
-        }).pipe(Effect.andThen(migrating), client.withTransaction)
+        Effect.forEach(
+          [lockSchema, ...database.prepare, createMigrations],
+          (statement) => client.unsafe(statement),
+          { discard: true }
+        ).pipe(Effect.andThen(migrating), client.withTransaction)
       yield* Effect.provideService(
         migrate(database.name, migrations, { alone, toError: opening(database.name) }),
         SqlClient.SqlClient,

@@ -8,6 +8,13 @@ const lock = "pg_advisory_xact_lock((1685417582::bigint << 32) | 'dunnock_events
 /** Held while the tables are made; of the database, since the tables are not there yet. */
 export const lockSchema = "select pg_advisory_xact_lock(1685417582::bigint << 32)"
 
+/** The migrator would make its table by itself, but not tell why if it may not. */
+export const createMigrations = `create table if not exists dunnock_migrations (
+  migration_id integer primary key,
+  created_at timestamp with time zone not null default now(),
+  name text not null
+)`
+
 /** The code with which `dunnock_expect` fails. */
 export const notAsExpected = "DUN01"
 

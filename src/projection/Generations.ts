@@ -161,20 +161,44 @@ const forget = (name: string, generation: number, expected: "any" | number = "an
   expected
 })
 
+/** The pointer and the checkpoints of what is live and what is being built, read together. */
+export const readBoth = (
+  documents: DocumentStore,
+  name: string,
+  { building, generation }: Pointer
+): Effect.Effect<
+  {
+    readonly pointer: Pointer
+    readonly live: Checkpoint | undefined
+    readonly built: Checkpoint | undefined
+  },
+  DocumentStoreError
+> =>
+  Effect.map(
+    documents.get(collection, [
+      name,
+      checkpointId(name, generation),
+      checkpointId(name, building?.generation ?? 0)
+    ]),
+    ([pointer, live, built]) => ({
+      pointer: toPointer(pointer),
+      live: toCheckpoint(live),
+      built: toCheckpoint(built)
+    })
+  )
+
 /**
- * Makes the generation that was built live, in one commit that holds only if neither it nor the old one has moved, and if
- * it has come as far as the old one: queries never go back.
+ * Makes the generation that was built live, in one commit that holds only if the old one has not moved meanwhile and
+ * stops it for good. Whoever calls this has seen that the new one has come as far: queries never go back.
  */
 export const promote = (
   documents: DocumentStore,
   name: string,
   pointer: Pointer,
-  built: Checkpoint,
   old: Checkpoint | undefined
 ): Effect.Effect<void, DocumentStoreError> => {
   const { building, generation: live, last, retired } = pointer
   const { generation, version } = building!
-  const id = checkpointId(name, generation)
   const places = {
     generation,
     version,
@@ -184,7 +208,6 @@ export const promote = (
   }
   return Effect.asVoid(
     documents.commit([
-      { op: "check", collection, id, expected: built.at },
       point(name, pointer, places),
       ...(old === undefined ? [] : [forget(name, live, old.at)])
     ])

@@ -122,6 +122,7 @@ export const rebuild = <Doc>(
     const building = yield* Effect.forkScoped(
       Running.build(running, ({ generation }) => generation > before.generation)
     )
+    let percent = 0
     const look = Effect.fnUntraced(function* (done: boolean) {
       const pointer = yield* running.refresh
       const place = done ? pointer : pointer.building
@@ -129,7 +130,10 @@ export const rebuild = <Doc>(
       if (at === undefined) return []
       const from = place?.generation === before.building?.generation ? begun : undefined
       const seconds = Math.max((yield* Clock.currentTimeMillis) - since, 1) / 1_000
-      return [toProgress(from ?? { position: 0, handled: 0 }, at, yield* running.store.head, seconds)]
+      const progress = toProgress(from ?? { position: 0, handled: 0 }, at, yield* running.store.head, seconds)
+      // The log grows meanwhile; a bar that goes back would only puzzle.
+      percent = Math.max(percent, progress.percent)
+      return [{ ...progress, percent }]
     })
     return Stream.paginate(
       undefined,

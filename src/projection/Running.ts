@@ -239,24 +239,30 @@ const target = Effect.fnUntraced(function* <Doc>(running: Running<Doc>) {
   return (yield* Generations.begin(documents, name, pointer, running)).generation
 })
 
-/** Makes a generation live that has come as far as the old one; if that goes on at this moment, a little later. */
+/**
+ * Makes a generation live that has come as far as the old one. If that moves on at this very moment it is tried again,
+ * at once and often: between two of its moves there is time enough, sooner or later.
+ */
 const promote = <Doc>(running: Running<Doc>, generation: number): Projector.AtEnd<DocumentStoreError> => {
   const { definition: { name }, documents } = running
   return Effect.fnUntraced(function* ({ checkpoint, position }) {
     if (position > checkpoint.position) return "save"
-    const pointer = yield* Generations.readPointer(documents, name)
-    if (pointer.building?.generation !== generation) return "again"
-    const old = pointer.generation === 0
-      ? undefined
-      : yield* Generations.readCheckpoint(documents, name, pointer.generation)
-    if (old !== undefined && old.position > position) return "go on"
-    return yield* Generations.promote(documents, name, pointer, checkpoint, old).pipe(
-      Effect.as("end" as const),
-      Effect.catchReason(
-        "DocumentStoreError",
-        "VersionConflict",
-        () => Effect.as(Effect.yieldNow, "again" as const)
-      )
-    )
+    let last = yield* Generations.readPointer(documents, name)
+    while (true) {
+      const { built, live, pointer } = yield* Generations.readBoth(documents, name, last)
+      if (pointer.building?.generation !== generation || built === undefined) return "again"
+      if (pointer.generation === last.generation) {
+        // Its own transactions may have moved it beyond what is known here, or not as far as the old one has come.
+        if (live !== undefined && live.position > built.position) {
+          return built.at === checkpoint.at ? "go on" : "again"
+        }
+        const done = yield* Generations.promote(documents, name, pointer, live).pipe(
+          Effect.as(true),
+          Effect.catchReason("DocumentStoreError", "VersionConflict", () => Effect.succeed(false))
+        )
+        if (done) return "end"
+      }
+      last = pointer
+    }
   })
 }

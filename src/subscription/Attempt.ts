@@ -1,8 +1,10 @@
 // Runs a handler, again if it fails. Not public.
 import * as Cause from "effect/Cause"
+import * as EffectContext from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
+import * as Tracer from "effect/Tracer"
 import type * as Event from "../event/Event.ts"
 import * as Metadata from "../event/Metadata.ts"
 
@@ -16,6 +18,7 @@ export interface Context {
 
 /** Why the events cannot be handled, after as many attempts as the schedule gives; undefined if they have been. */
 export const attempt = <E, R>(
+  name: string,
   handler: (events: ReadonlyArray<Event.Recorded<E>>, context: Context) => Effect.Effect<unknown, unknown, R>,
   events: ReadonlyArray<Event.Recorded<E>>,
   replay: boolean,
@@ -24,12 +27,10 @@ export const attempt = <E, R>(
 ): Effect.Effect<Cause.Cause<unknown> | undefined, never, R> => {
   const metadata = Metadata.causedBy(events[events.length - 1]!)
   const run = (attempt: number) =>
-    Effect.exit(
-      Effect.provideService(
-        Effect.suspend(() => handler(events, { replay, attempt })),
-        Metadata.Current,
-        metadata
-      )
+    Effect.suspend(() => handler(events, { replay, attempt })).pipe(
+      Effect.provideService(Metadata.Current, metadata),
+      traced(name, events, attempt),
+      Effect.exit
     )
   return Effect.flatMap(run(1), (exit) => {
     if (Exit.isSuccess(exit)) return Effect.undefined
@@ -55,3 +56,35 @@ const again = <R>(
       cause = exit.cause
     }
   })
+
+/** A span, if anybody looks at it: part of the trace that wrote the event, or linked to those of a batch. */
+const traced =
+  (name: string, events: ReadonlyArray<Event.Recorded<unknown>>, attempt: number) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.withFiber((fiber) => {
+      if (EffectContext.get(fiber.context, Tracer.Tracer) === Tracer.nativeTracer) return self
+      const writers = events.flatMap(({ metadata }) => spanOf(metadata.traceparent) ?? [])
+      const { position, stream } = events[0]!
+      return Effect.withSpan(self, `${name} handle`, {
+        kind: "consumer",
+        ...(events.length === 1 && writers[0] !== undefined ? { parent: writers[0] } : {
+          links: writers.map((span) => ({ span, attributes: {} }))
+        }),
+        attributes: {
+          "dunnock.subscription": name,
+          "dunnock.stream": stream,
+          "dunnock.position": position,
+          "dunnock.events": events.length,
+          "dunnock.attempt": attempt
+        }
+      })
+    })
+
+/** The span of a W3C `traceparent`. */
+const spanOf = (traceparent: string | undefined): Tracer.ExternalSpan | undefined => {
+  const [, traceId, spanId, flags] =
+    /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(traceparent ?? "") ?? []
+  return traceId === undefined || spanId === undefined
+    ? undefined
+    : Tracer.externalSpan({ traceId, spanId, sampled: (Number.parseInt(flags!, 16) & 1) === 1 })
+}

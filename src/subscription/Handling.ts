@@ -16,8 +16,7 @@ import type { Measures } from "./Measures.ts"
 import type { Parking } from "./Parking.ts"
 import type { Progress } from "./Progress.ts"
 import type { Shard } from "./Shards.ts"
-import type { Lane } from "./Window.ts"
-import type { Window } from "./Window.ts"
+import type { Lane, Window } from "./Window.ts"
 
 export interface Options<E, R> {
   readonly name: string
@@ -89,7 +88,7 @@ export const make = <E, R>(
       // A lease that has run out may be another's by now.
       if (!(yield* shard.held)) yield* shard.renew
       const replay = events[0]!.position <= shard.state().replay
-      return yield* Attempt.attempt(options.handler, events, replay, options.retry, () =>
+      return yield* Attempt.attempt(name, options.handler, events, replay, options.retry, () =>
         measures.failed(context))
     })
 

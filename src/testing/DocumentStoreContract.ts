@@ -8,21 +8,24 @@ import type { EventStore } from "../event/EventStore.ts"
 import type { DocumentStore } from "../repository/DocumentStore.ts"
 import type { Case } from "./Contract.ts"
 import * as Conditions from "./documentStore/conditions.ts"
+import * as Ending from "./documentStore/ending.ts"
+import * as Indexes from "./documentStore/indexes.ts"
 import * as Inline from "./documentStore/inline.ts"
 import * as Input from "./documentStore/input.ts"
 import * as Places from "./documentStore/places.ts"
 import * as Selecting from "./documentStore/selecting.ts"
+import * as Versions from "./documentStore/versions.ts"
 import * as Writing from "./documentStore/writing.ts"
 
 /** Every case, topic by topic. */
 export const cases: ReadonlyArray<Case<EventStore | DocumentStore>> = [
   ...Writing.single,
-  ...Writing.versions,
-  ...Writing.batches,
-  ...Writing.deletion,
-  ...Writing.expiry,
+  ...Versions.versions,
+  ...Versions.batches,
+  ...Ending.deletion,
+  ...Ending.expiry,
   ...Conditions.conditions,
-  ...Conditions.indexes,
+  ...Indexes.indexes,
   ...Selecting.sorting,
   ...Selecting.paging,
   ...Input.badInput,

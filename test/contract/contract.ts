@@ -1,11 +1,12 @@
 /**
- * Runs the contract of a port against an adapter, as tests of `bun:test`. A test file of an adapter is one call:
+ * Runs contracts against an adapter, as tests of `bun:test`. A test file of an adapter is one call:
  *
- *     contract("memory", EventStoreContract.cases, Memory.guarantees, Effect.succeed(Memory.layer))
+ *     contracts("memory", Memory.guarantees, Effect.succeed(Memory.layer))
  */
 import { beforeAll, describe, test } from "bun:test"
 import type { Guarantees } from "../../src/event/EventStoreDriver.ts"
-import { Contract } from "dunnock/testing"
+import type { DocumentStore, EventStore } from "dunnock"
+import { Contract, DocumentStoreContract, EventStoreContract, SubscriptionContract } from "dunnock/testing"
 import { Effect, type Layer, type Scope } from "effect"
 import { type Service, skipped } from "../services/mod.ts"
 import { leftOut } from "./leftOut.ts"
@@ -50,4 +51,28 @@ export const contract = <S>(
       }
     })
   }
+}
+
+/** The same with every contract of an adapter that has events and documents. */
+export const contracts = (
+  adapter: string,
+  guarantees: Guarantees,
+  place: Effect.Effect<
+    Layer.Layer<EventStore.EventStore | DocumentStore.DocumentStore, unknown>,
+    unknown,
+    Scope.Scope
+  >,
+  service?: Service
+): void => {
+  contract<EventStore.EventStore | DocumentStore.DocumentStore>(
+    adapter,
+    [
+      ...EventStoreContract.cases as ReadonlyArray<Contract.Case<any>>,
+      ...DocumentStoreContract.cases,
+      ...SubscriptionContract.cases
+    ],
+    guarantees,
+    place,
+    service
+  )
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import { EventStore } from "dunnock"
-import { Effect, Stream } from "effect"
+import { Effect, Option, Stream } from "effect"
 import { join } from "node:path"
 import { testsOn } from "../services/bun.ts"
 import { postgres } from "../services/mod.ts"
@@ -76,13 +76,16 @@ const pauses = (place: Place) =>
     const started: Array<Process> = []
     const begin = Effect.tap(startOwner(place), (process) => Effect.sync(() => started.push(process)))
     const count = times(8, 100)
+    let takeovers = 0
     for (const _ of range(count)) {
       const [paused, other] = yield* Effect.all([begin, begin], { concurrency: "unbounded" })
       const owner = yield* working(() => [paused, other])
       const heir = owner === paused ? other : paused
       yield* Effect.sleep(random() * 40)
       owner.kill("SIGSTOP")
-      yield* working(() => [heir])
+      // if it holds the lock of a SQLite file, nobody can do anything but wait
+      const takeover = yield* Effect.timeoutOption(working(() => [heir]), "2 seconds")
+      if (Option.isSome(takeover)) takeovers++
       owner.kill("SIGCONT")
       yield* Effect.sleep(100)
       owner.kill()
@@ -90,7 +93,8 @@ const pauses = (place: Place) =>
       yield* Effect.all([owner.ended, heir.ended])
     }
     yield* begin
-    console.log(`${place.adapter}: ${count} pauses, ${yield* compare(work, started)}`)
+    expect(takeovers).toBeGreaterThan(count / 2)
+    console.log(`${place.adapter}: ${count} pauses, ${takeovers} takeovers, ${yield* compare(work, started)}`)
   })
 
 const cases = [

@@ -7,21 +7,21 @@ import { inEmptyFolder, root } from "./check.ts"
 const exports = (text: string, name: string): boolean =>
   new RegExp(`export (const|function) ${name}\\b|export \\{[^}]*\\b${name}\\b[^}]*\\}`).test(text)
 
-/** The adapters of a tree that declare an event store. */
+/** The adapters of a tree that declare stores. */
 const declaring = (tree: string): ReadonlyArray<string> =>
   [...new Glob("adapters/*/mod.ts").scanSync(tree)].filter((path) => {
     const text = readFileSync(join(tree, path), "utf8")
     return exports(text, "layer") && exports(text, "guarantees")
   }).map((path) => basename(dirname(path))).toSorted()
 
-/** Those of them without a contract test, or with one that does not run the contract on the adapter. */
+/** Those of them without a contract test, or with one that does not run the contracts on the adapter. */
 const unproven = (tree: string): ReadonlyArray<string> =>
   declaring(tree).filter((adapter) => {
     const path = join(tree, `test/contract/${adapter}.test.ts`)
     if (!existsSync(path)) return true
     const text = readFileSync(path, "utf8")
     return !text.includes(`"dunnock/${adapter}"`) ||
-      !new RegExp(`^contract\\(\\s*"${adapter}",\\s*EventStoreContract\\.cases,`, "m").test(text)
+      !new RegExp(`^contracts\\(\\s*"${adapter}",`, "m").test(text)
   })
 
 /** What is unproven in a tree that holds these files. */
@@ -34,9 +34,17 @@ const planted = (files: Record<string, string>): ReadonlyArray<string> =>
     return unproven(tree)
   })
 
-test("every adapter that declares an event store runs its contract", () => {
-  expect(declaring(root)).toEqual(expect.arrayContaining(["memory", "sqlite"]))
+test("every adapter that declares stores runs their contracts", () => {
+  expect(declaring(root)).toEqual(expect.arrayContaining(["memory", "mysql", "postgres", "sqlite"]))
   expect(unproven(root)).toEqual([])
+})
+
+test("every contract is among those that are run", () => {
+  const text = readFileSync(join(root, "test/contract/contract.ts"), "utf8")
+  const names = [...new Glob("src/testing/*Contract.ts").scanSync(root)].map((path) => basename(path, ".ts"))
+    .filter((name) => name !== "Contract")
+  expect(names.length).toBeGreaterThan(2)
+  expect(names.filter((name) => !text.includes(`...${name}.cases`))).toEqual([])
 })
 
 test("an adapter's contract test is under ten lines", () => {
@@ -58,13 +66,13 @@ test("a planted adapter without a contract test is found", () => {
 
 test("a planted contract test that does not run the contract, or not on the adapter, is found", () => {
   const imports = 'import * as Oracle from "dunnock/oracle"\n'
-  const run = 'contract("oracle", EventStoreContract.cases, Oracle.guarantees, place)\n'
+  const run = 'contracts("oracle", Oracle.guarantees, place)\n'
   expect(planted({ ...adapter, [contract]: imports })).toEqual(["oracle"])
   expect(planted({ ...adapter, [contract]: `${imports}// ${run}` })).toEqual(["oracle"])
   expect(planted({ ...adapter, [contract]: run })).toEqual(["oracle"])
   expect(planted({ ...adapter, [contract]: imports + run })).toEqual([])
 })
 
-test("an adapter of another port needs no event store contract", () => {
+test("an adapter of another port needs no contract of stores", () => {
   expect(planted({ "adapters/casbin/mod.ts": "export const layer = 1\n" })).toEqual([])
 })

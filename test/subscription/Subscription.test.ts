@@ -1,7 +1,7 @@
 /** What the contract cannot see: times, commits, metrics, how far is read ahead. */
 import { describe, expect, test } from "bun:test"
 import { EventStore, Subscription } from "dunnock"
-import { Effect, Fiber, Layer, Metric, Schedule } from "effect"
+import { Effect, Fiber, Layer, Metric, Schedule, Tracer } from "effect"
 import { DocumentStore } from "../../src/repository/DocumentStore.ts"
 import { append, events, pass, run, spying, subscription } from "./fixture.ts"
 
@@ -171,6 +171,29 @@ describe("a subscription", () => {
           skipped: 1
         })
       }).pipe(Effect.provideService(Metric.MetricRegistry, registry))
+    }))
+  )
+
+  test(
+    "makes spans where a tracer is installed, as parts of the trace that wrote the event",
+    run(Effect.gen(function* () {
+      const spans: Array<Tracer.Span> = []
+      const span = (options: ConstructorParameters<typeof Tracer.NativeSpan>[0]) => {
+        const made = new Tracer.NativeSpan(options)
+        spans.push(made)
+        return made
+      }
+      const mailer = subscription("mailer")
+      yield* Effect.gen(function* () {
+        yield* append("s", 1).pipe(Effect.withSpan("request"))
+        yield* Layer.build(
+          mailer.toLayer(() => append("t", 2).pipe(Effect.when(Effect.succeed(spans.length === 2))))
+        )
+        yield* mailer.waitFor(2)
+      }).pipe(Effect.provideService(Tracer.Tracer, Tracer.make({ span })))
+      expect(spans.map(({ name }) => name)).toEqual(["request", "mailer handle", "mailer handle"])
+      expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(1)
+      expect(spans[1]!.attributes.get("dunnock.position")).toBe(1)
     }))
   )
 
