@@ -12,21 +12,15 @@
  *
  * @module
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type { EventStore } from "../../src/event/EventStore.ts"
 import type { Guarantees } from "../../src/event/EventStoreDriver.ts"
-import * as MemoryEvents from "../../src/event/MemoryEvents.ts"
 import type { DocumentStore } from "../../src/repository/DocumentStore.ts"
-import * as MemoryDocuments from "../../src/repository/MemoryDocuments.ts"
 import * as Stores from "../../src/repository/Stores.ts"
 
 /** Stores in memory, empty at first. */
-export const make: Effect.Effect<Stores.Stores> = Effect.sync(() => {
-  const store = globalThis.crypto.randomUUID()
-  const { documents, writeInline } = MemoryDocuments.make(store)
-  return { events: MemoryEvents.make(store, writeInline), documents }
-})
+export const make: Effect.Effect<Stores.Stores> = Stores.makeMemory
 
 /** What the adapter guarantees beyond the promises of every store. */
 export const guarantees: Guarantees = { durable: false, shared: false }

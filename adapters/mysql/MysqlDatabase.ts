@@ -77,12 +77,24 @@ export interface Database {
 /** In milliseconds: after it a server that does not answer is taken for lost, unless a statement may be slow. */
 const patience = 60_000
 
-/** What does not depend on how the server is set up. Reading what is committed makes a lock show the newest rows. */
-const settings = [
+/** How long to wait for the locks of rows and of tables, in seconds. */
+const rowLock = 10
+const tableLock = 60
+
+/**
+ * What must not depend on how the server is set up. What is committed is read at once, so that whoever has got a lock sees
+ * the newest rows. Texts are sorted by more than the first 1,024 bytes, for which a sort needs room.
+ */
+const settings: ReadonlyArray<string> = [
   "set names utf8mb4 collate utf8mb4_bin",
   "set session transaction isolation level read committed",
-  "set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', session autocommit = 1, session innodb_lock_wait_timeout = 10, session lock_wait_timeout = 60, session max_sort_length = 65536, session sort_buffer_size = 16777216"
-].join(";")
+  "set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+  "set session autocommit = 1",
+  `set session innodb_lock_wait_timeout = ${rowLock}`,
+  `set session lock_wait_timeout = ${tableLock}`,
+  "set session max_sort_length = 65536",
+  "set session sort_buffer_size = 16777216"
+]
 
 /** In characters. A server takes 16 MB at once, and no character is longer than 4 bytes. */
 const textLength = 2_000_000
@@ -249,7 +261,7 @@ export const make = (options: Options): Effect.Effect<Database, EventStoreError,
     const setUp = (connection: mysql.PoolConnection) =>
       ready.has(connection)
         ? Effect.succeed(connection)
-        : send(connection, settings, 3, "connect", false).pipe(
+        : send(connection, settings.join(";"), settings.length, "connect", false).pipe(
           Effect.onError(() => Effect.sync(() => connection.destroy())),
           Effect.map(() => {
             ready.add(connection)

@@ -1,6 +1,6 @@
 // Turns what mysql2 throws into Effect's `SqlError`. Not public.
 import * as SqlError from "effect/sql/SqlError"
-import { CannotOpen, InvalidInput, OutcomeUnknown, Unavailable } from "../../src/store/Reason.ts"
+import { CannotOpen, InvalidInput, OutcomeUnknown, Unavailable } from "../../src/event/EventStoreError.ts"
 
 /** What was being done: an error of `commit` may have come when the transaction had been kept already. */
 export type Operation = "connect" | "execute" | "commit"
@@ -21,7 +21,6 @@ export const errno = (error: unknown): number | undefined => {
 
 /** The errors of MySQL and MariaDB that are told apart (https://dev.mysql.com/doc/mysql-errors/8.4/en/). */
 export const Errno = {
-  tooManyConnections: 1040,
   unknownDatabase: 1049,
   unknownColumn: 1054,
   tableExists: 1050,
@@ -30,7 +29,6 @@ export const Errno = {
   duplicateKeyName: 1061,
   duplicateEntry: 1062,
   noSuchTable: 1146,
-  packetTooLarge: 1153,
   errorDuringCommit: 1180,
   queryInterrupted: 1317,
   triggerExists: 1359,
@@ -44,23 +42,9 @@ type Reason = new (
 ) => SqlError.SqlErrorReason
 
 const reasons = new Map<number, Reason>(([
-  [SqlError.ConnectionError, [
-    1040,
-    1042,
-    1043,
-    1053,
-    1080,
-    1129,
-    1130,
-    1152,
-    1158,
-    1159,
-    1160,
-    1161,
-    1203,
-    1226
-  ]],
-  [SqlError.ConnectionError, [1927, 4031]],
+  // It cannot take a connection, has lost it, or is going down.
+  [SqlError.ConnectionError, [1040, 1042, 1043, 1053, 1080, 1129, 1130, 1203, 1226, 1927, 4031]],
+  [SqlError.ConnectionError, [1152, 1158, 1159, 1160, 1161]],
   [SqlError.AuthenticationError, [1045, 1251, 1275, 1524, 1698, 1862, 3159]],
   [SqlError.AuthorizationError, [1044, 1142, 1143, 1227, 1370, 1419, 1470]],
   [SqlError.SqlSyntaxError, [1054, 1064, 1072, 1146, 1149, 1305, 1327]],

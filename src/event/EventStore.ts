@@ -145,8 +145,9 @@ export const layer = <E, R>(
  * An event store in memory, a new one wherever the layer is built: for programs that keep no documents, where each byte of
  * a bundle counts. `Memory.layer` provides documents as well.
  */
-export const layerMemory: Layer.Layer<EventStore> = /* @__PURE__ */ Layer.suspend(() =>
-  layer(Effect.succeed(MemoryEvents.make(globalThis.crypto.randomUUID())))
+export const layerMemory: Layer.Layer<EventStore> = /* @__PURE__ */ Layer.effect(
+  EventStore,
+  /* @__PURE__ */ Effect.suspend(() => make(MemoryEvents.make(MemoryEvents.newName())))
 )
 
 /** The typed half of a store, over a driver. When the scope closes, appends under way are finished first. */

@@ -21,13 +21,15 @@ export type WriteInline = (
   now: number
 ) => EventStoreError | undefined
 
+/** A unique name for a log. */
+export const newName = (): string => String(Math.random())
+
 /** A log in memory, empty at first, with this unique name. */
 export const make = (store: string, writeInline?: WriteInline): EventStoreDriver => {
   const log: Array<StoredEvent> = []
   const streams = new Map<string, Array<StoredEvent>>()
   const ids = new Map<string, StoredEvent>()
   const snapshots = new Map<string, Snapshot>()
-  const none: ReadonlyArray<StoredEvent> = []
   const find = (id: string) => {
     const position = positionOf(store, id)
     if (position === undefined) return ids.get(id)
@@ -42,7 +44,7 @@ export const make = (store: string, writeInline?: WriteInline): EventStoreDriver
     append: (appends, inline) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         const { events, outcomes } = plan(appends, {
-          head: log.length === 0 ? { position: 0, recordedAt: 0 } : log[log.length - 1]!,
+          head: log.at(-1) ?? { position: 0, recordedAt: 0 },
           revision: (stream) => streams.get(stream)?.length ?? 0,
           store,
           byId: find,
@@ -66,9 +68,10 @@ export const make = (store: string, writeInline?: WriteInline): EventStoreDriver
       }),
     readStream: ({ direction, from, limit, stream }) =>
       Effect.sync(() => {
-        const events = streams.get(stream) ?? none
+        const events = streams.get(stream) ?? []
         if (direction === "forwards") {
-          return events.slice(Math.max(from - 1, 0), Math.max(from - 1, 0) + limit)
+          const first = Math.max(from - 1, 0)
+          return events.slice(first, first + limit)
         }
         const end = Math.min(from, events.length)
         return events.slice(Math.max(end - limit, 0), end).reverse()

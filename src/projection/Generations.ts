@@ -111,11 +111,10 @@ export const readPointer = (
   documents: DocumentStore,
   name: string
 ): Effect.Effect<Pointer, DocumentStoreError> =>
-  Effect.map(
-    documents.get(collection, [name]),
-    ([document]) =>
-      document === undefined ? none : { ...JSON.parse(document.data) as Places, at: document.version }
-  )
+  Effect.map(documents.get(collection, [name]), ([document]) => toPointer(document))
+
+const toPointer = (document: StoredDocument | undefined): Pointer =>
+  document === undefined ? none : { ...JSON.parse(document.data) as Places, at: document.version }
 
 export const readCheckpoint = (
   documents: DocumentStore,

@@ -11,15 +11,24 @@ import type * as Scope from "effect/Scope"
 import * as EventStore from "../event/EventStore.ts"
 import type { EventStoreDriver, Inline } from "../event/EventStoreDriver.ts"
 import { EventStoreError } from "../event/EventStoreError.ts"
+import * as MemoryEvents from "../event/MemoryEvents.ts"
 import { DocumentStore } from "./DocumentStore.ts"
 import type { DocumentStoreError } from "./DocumentStoreError.ts"
 import * as Input from "./Input.ts"
+import * as MemoryDocuments from "./MemoryDocuments.ts"
 
 /** What an adapter makes: events and documents, each by its port. */
 export interface Stores {
   readonly events: EventStoreDriver
   readonly documents: DocumentStore
 }
+
+/** Stores in memory, empty at first. */
+export const makeMemory: Effect.Effect<Stores> = /* @__PURE__ */ Effect.sync(() => {
+  const name = MemoryEvents.newName()
+  const { documents, writeInline } = MemoryDocuments.make(name)
+  return { events: MemoryEvents.make(name, writeInline), documents }
+})
 
 /** A layer with both stores. Whatever reaches the drivers through it has been checked. */
 export const layer = <E, R>(

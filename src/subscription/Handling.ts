@@ -16,7 +16,7 @@ import type { Measures } from "./Measures.ts"
 import type { Parking } from "./Parking.ts"
 import type { Progress } from "./Progress.ts"
 import type { Shard } from "./Shards.ts"
-import type { Lane, Window } from "./Window.ts"
+import type { Lane, ReadAhead } from "./ReadAhead.ts"
 
 export interface Options<E, R> {
   readonly name: string
@@ -51,7 +51,7 @@ const maxErrorLength = 4_000
 /** What the work on a shard is made of. */
 export interface Desk {
   readonly shard: Shard
-  readonly window: Window
+  readonly ahead: ReadAhead
   readonly parking: Parking
   readonly progress: Progress
   readonly measures: Measures
@@ -61,7 +61,7 @@ export interface Desk {
 /** Does the next work of a lane: what is asked for its stream, or its next events. */
 export const make = <E, R>(
   options: Options<E, R>,
-  { context, measures, parking, progress, shard, window }: Desk
+  { context, measures, parking, progress, shard, ahead }: Desk
 ): (lane: Lane) => Effect.Effect<void, Stop | Failure, R> => {
   const { batch, name, otherwise, query, store } = options
 
@@ -139,7 +139,7 @@ export const make = <E, R>(
     if (free.length < entries.length) progress.touched()
     const finish = (isThrough: boolean) => {
       if (!isThrough) { for (const event of free) parking.holds(event) }
-      window.finish(entries)
+      ahead.finish(entries)
       progress.advanced()
     }
     return free.length === 0 ? Effect.sync(() => finish(true)) : Effect.map(handle(free), finish)

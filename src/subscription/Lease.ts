@@ -62,11 +62,16 @@ export const take = (
   Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const taken = { ...state, owner, epoch: state.epoch + 1, until: now + lease, rate: 0 }
-    const [written] = yield* documents.commit([ShardState.put(taken, version)])
-    return make(documents, { state: taken, version: written! }, owner, lease)
-  }).pipe(
-    Effect.catchIf(({ reason }) => reason._tag === "VersionConflict", () => Effect.undefined)
-  )
+    const stored = yield* documents.commit([ShardState.put(taken, version)]).pipe(
+      Effect.map(([written]): ShardState.Stored => ({ state: taken, version: written! })),
+      Effect.catchIf(
+        ({ reason }) => reason._tag === "VersionConflict" || reason._tag === "OutcomeUnknown",
+        () => ShardState.readOne(documents, state.subscription, state.shard)
+      )
+    )
+    const isTaken = stored?.state.owner === owner && stored.state.epoch === taken.epoch
+    return isTaken ? make(documents, stored, owner, lease) : undefined
+  })
 
 const make = (
   documents: DocumentStore,

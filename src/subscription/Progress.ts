@@ -6,7 +6,7 @@ import * as Live from "./Live.ts"
 import type { Measures } from "./Measures.ts"
 import type { Parking } from "./Parking.ts"
 import type { Shard } from "./Shards.ts"
-import type { Window } from "./Window.ts"
+import type { ReadAhead } from "./ReadAhead.ts"
 
 /** How often the checkpoint is written, in milliseconds, and how many times more seldom while nothing was to be handled. */
 const checkpointEvery = 100
@@ -21,7 +21,7 @@ export interface Progress {
   readonly sawHead: (position: number) => void
   /** Something has to be written besides the position. */
   readonly touched: () => void
-  /** The window may have come further. */
+  /** What is done may have come further. */
   readonly advanced: () => void
   /** Tells of `touched` and `advanced`. */
   readonly moved: Live.Signal
@@ -33,7 +33,7 @@ export interface Progress {
 
 export const make = (
   shard: Shard,
-  window: Window,
+  ahead: ReadAhead,
   parking: Parking,
   measures: Measures,
   context: Context.Context<never>
@@ -52,7 +52,7 @@ export const make = (
   }
 
   const pending = (): Pending => {
-    const position = window.reached()
+    const position = ahead.reached()
     const parked = parking.due()
     const counted = { handled, skipped }
     const done = new Set(settled)
@@ -98,7 +98,7 @@ export const make = (
     },
     touched,
     advanced: () => {
-      const reached = window.reached()
+      const reached = ahead.reached()
       if (reached <= seen) return
       seen = reached
       shard.advance(reached)
@@ -108,7 +108,7 @@ export const make = (
     pending,
     due: Effect.gen(function* () {
       const next = moved.next()
-      if (isIdle() && window.reached() <= shard.position()) yield* next
+      if (isIdle() && ahead.reached() <= shard.position()) yield* next
       yield* Effect.sleep(checkpointEvery)
       for (let i = 1; i < idleFactor && isIdle(); i++) yield* Effect.sleep(checkpointEvery)
       isTouched = false

@@ -11,7 +11,7 @@ import * as Measures from "./Measures.ts"
 import * as Parking from "./Parking.ts"
 import * as Progress from "./Progress.ts"
 import * as Shards from "./Shards.ts"
-import * as Window from "./Window.ts"
+import * as ReadAhead from "./ReadAhead.ts"
 
 export interface Options<E, R> extends Handling.Options<E, R> {
   readonly documents: DocumentStore
@@ -20,8 +20,8 @@ export interface Options<E, R> extends Handling.Options<E, R> {
 }
 
 /** How many events are read ahead of the checkpoint, at most, and how long their data may be, in characters. */
-const readAhead = 1_000
-const readAheadLength = 8_000_000
+const maxEvents = 1_000
+const maxLength = 8_000_000
 
 /** Works on a shard until it is lost or an event stops it. */
 export const make =
@@ -30,11 +30,11 @@ export const make =
       const { documents, name } = options
       const context = yield* Effect.context<never>()
       const parking = Parking.make(name, shard.index, yield* Parking.all(documents, name, shard.index))
-      const window = Window.make(shard.position())
+      const ahead = ReadAhead.make(shard.position())
       const measures = Measures.make(name, shard.index)
-      const progress = Progress.make(shard, window, parking, measures, context)
+      const progress = Progress.make(shard, ahead, parking, measures, context)
       shard.atRelease(progress.pending)
-      const desk: Handling.Desk = { shard, window, parking, progress, measures, context }
+      const desk: Handling.Desk = { shard, ahead, parking, progress, measures, context }
       yield* Effect.catchIf(
         Effect.scoped(atWork(options, desk)),
         (error): error is Handling.Stop => error instanceof Handling.Stop,
@@ -58,16 +58,16 @@ const stopped = (name: string, { progress, shard }: Handling.Desk, { error, even
 const atWork = <E, R>(options: Options<E, R>, desk: Handling.Desk) =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
-    const { progress, shard, window } = desk
+    const { progress, shard, ahead } = desk
     const handle = Handling.make(options, desk)
     const ended = yield* Deferred.make<never, Handling.Stop | Handling.Failure>()
     let workers = 0
 
-    const working = (first: Window.Lane) =>
+    const working = (first: ReadAhead.Lane) =>
       Effect.gen(function* () {
-        for (let lane: Window.Lane | undefined = first; lane !== undefined; lane = window.take()) {
+        for (let lane: ReadAhead.Lane | undefined = first; lane !== undefined; lane = ahead.take()) {
           yield* handle(lane)
-          window.giveBack(lane)
+          ahead.giveBack(lane)
         }
         workers--
       }).pipe(Effect.catchCause((cause) => Deferred.failCause(ended, cause)))
@@ -75,7 +75,7 @@ const atWork = <E, R>(options: Options<E, R>, desk: Handling.Desk) =>
     /** Sets workers to the lanes that wait. */
     const pump = Effect.gen(function* () {
       while (workers < options.concurrency) {
-        const lane = window.take()
+        const lane = ahead.take()
         if (lane === undefined) return
         workers++
         yield* Effect.forkIn(working(lane), scope, { startImmediately: true })
@@ -91,7 +91,7 @@ const atWork = <E, R>(options: Options<E, R>, desk: Handling.Desk) =>
   })
 
 /** Takes up what is asked of the owner. */
-const takeRequests = <R>({ shard, window }: Handling.Desk, pump: Effect.Effect<void, never, R>) =>
+const takeRequests = <R>({ shard, ahead }: Handling.Desk, pump: Effect.Effect<void, never, R>) =>
   Effect.gen(function* () {
     const taken = new Set<string>()
     while (true) {
@@ -99,21 +99,21 @@ const takeRequests = <R>({ shard, window }: Handling.Desk, pump: Effect.Effect<v
       for (const { id, stream } of shard.state().requests) {
         if (taken.has(id)) continue
         taken.add(id)
-        window.request(stream)
+        ahead.request(stream)
       }
       yield* pump
       yield* changed
     }
   })
 
-/** Reads the log as it grows, no further ahead than the window is wide. */
+/** Reads the log as it grows, no further ahead than is allowed. */
 const reading = <E, R, R2>(
   { query, store }: Options<E, R>,
-  { progress, shard, window }: Handling.Desk,
+  { progress, shard, ahead }: Handling.Desk,
   pump: Effect.Effect<void, never, R2>
 ) =>
   Effect.gen(function* () {
-    const isFull = () => window.size() >= readAhead || window.length() >= readAheadLength
+    const isFull = () => ahead.size() >= maxEvents || ahead.length() >= maxLength
     const isOurs = ({ stream }: StoredEvent) => Shards.shardOf(stream, shard.of) === shard.index
     const { changed, driver } = store
     let after = shard.position()
@@ -129,7 +129,7 @@ const reading = <E, R, R2>(
       }
       after = upTo
       limit = Pages.nextSize(limit, events)
-      window.add(shard.of === 1 ? events : events.filter(isOurs), upTo)
+      ahead.add(shard.of === 1 ? events : events.filter(isOurs), upTo)
       progress.advanced()
       yield* pump
       if (isFull()) progress.sawHead(yield* Lease.patient(driver.head))

@@ -12,6 +12,8 @@ export * as DocumentStoreContract from "./DocumentStoreContract.ts"
 export * as EventStoreContract from "./EventStoreContract.ts"
 /** A driver that fails, hesitates or loses races where it is told to. */
 export * as Faults from "./Faults.ts"
+/** Given, then for projections. */
+export * as ProjectionScenario from "./ProjectionScenario.ts"
 /** Given, when, then for aggregates. */
 export * as Scenario from "./Scenario.ts"
 /** The contract of subscriptions. */

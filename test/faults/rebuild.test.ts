@@ -5,7 +5,7 @@ import { testsOn } from "../services/bun.ts"
 import { postgres } from "../services/mod.ts"
 import { places, stores } from "./places.ts"
 import { byId, expected, rowsOf, tally } from "./tally.ts"
-import { load, range, times } from "./writes.ts"
+import { load, range, times, write } from "./writes.ts"
 
 const Tally = tally("Tally")
 const Fresh = tally("Fresh")
@@ -16,8 +16,8 @@ const ask = Effect.gen(function* () {
   let last = 0
   while (true) {
     const document = Option.getOrThrow(yield* queries.get("own-w-0"))
-    expect(document.count).toBeGreaterThanOrEqual(last)
-    last = document.count
+    expect(document.value.count).toBeGreaterThanOrEqual(last)
+    last = document.value.count
     yield* Effect.sleep(3)
   }
 })
@@ -26,18 +26,25 @@ const ask = Effect.gen(function* () {
 const rebuilds = (what: string) =>
   Effect.gen(function* () {
     const store = yield* EventStore.EventStore
+    // so that it takes a while
+    const [fibers, before] = [100, times(80, 1_000)]
+    yield* Effect.forEach(
+      range(fibers),
+      (fiber) => Effect.forEach(range(before), (n) => write(store, "before", fiber, n)),
+      { concurrency: "unbounded" }
+    )
     const began = performance.now()
-    const work = yield* load(store, "w", 10, "22 millis")
-    yield* Effect.sleep(500)
-    yield* Tally.waitFor(1)
+    const work = yield* load(store, "w", 16, "20 millis")
+    yield* Effect.sleep(100)
+    yield* Tally.waitFor(yield* store.head)
     const asking = yield* Effect.forkScoped(ask)
     const count = times(20, 200)
     let reports = 0
-    for (const _ of range(count)) {
+    for (const n of range(count)) {
       const progress = yield* Stream.runCollect(Tally.rebuild)
       reports += progress.length
       const { generation } = yield* Tally.status
-      expect(generation).toBe(_ + 2)
+      expect(generation).toBe(n + 2)
       expect(asking.pollUnsafe()).toBeUndefined()
     }
     yield* work.end
@@ -49,7 +56,10 @@ const rebuilds = (what: string) =>
     const rows = yield* rowsOf(Tally)
     const fresh = yield* Effect.andThen(Fresh.waitFor(head), rowsOf(Fresh)).pipe(Effect.provide(Fresh.layer))
     expect(rows).toEqual(fresh)
-    expect(byId(rows)).toEqual(expected("w", work.appends))
+    expect(byId(rows)).toEqual({
+      ...expected("before", range(fibers).map(() => before)),
+      ...expected("w", work.appends)
+    })
     console.log(`${what}: ${count} rebuilds, ${reports} reports, ${appends} appends, ${rate} a second`)
   })
 

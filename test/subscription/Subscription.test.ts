@@ -84,7 +84,7 @@ describe("a subscription", () => {
   )
 
   test(
-    "reads no further ahead than its window is wide",
+    "reads no further ahead than is allowed",
     run(Effect.gen(function* () {
       const mailer = subscription("mailer")
       const store = yield* EventStore.EventStore

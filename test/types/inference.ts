@@ -3,15 +3,19 @@ import {
   Aggregate,
   type AggregateError,
   AggregateRpc,
+  type DocumentStore,
+  type DocumentStoreError,
   type Event,
   type EventStore,
-  type EventStoreError
+  type EventStoreError,
+  Repository
 } from "dunnock"
 import { Scenario } from "dunnock/testing"
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, type Option, Schema, type Stream } from "effect"
 import { Rpc, type RpcClient, RpcMiddleware, type RpcServer } from "effect/rpc"
 import { RpcServer as Server } from "effect/rpc"
 import { Account, handlers, type InsufficientFunds } from "../command/fixture.ts"
+import { type Order, order, Orders } from "../repository/fixture.ts"
 
 /** Compiles only for two types that are the same: `any` is the same as `any` alone. */
 const same = <A, B>(
@@ -112,3 +116,26 @@ same<Parameters<typeof scenario.thenState>[0], State>()
 same<typeof scenario.then, (...events: ReadonlyArray<Events>) => Scenario.Test<"Account">>()
 const tested = scenario.then()
 same<Effect.Services<typeof tested>, Aggregate.Handler<"Account"> | EventStore.EventStore>()
+
+// repositories
+type Refused = DocumentStoreError.DocumentStoreError
+type Documents = DocumentStore.DocumentStore
+same<Repository.Value<typeof Orders>, Order>()
+const got = Orders.get("o-1")
+same<typeof got, Effect.Effect<Option.Option<Repository.Document<Order>>, Refused, Documents>>()
+const asked = Orders.find({ where: { customer: "ann" } })
+same<typeof asked, Effect.Effect<ReadonlyArray<Repository.Document<Order>>, Refused, Documents>>()
+const streamed = Orders.stream()
+same<typeof streamed, Stream.Stream<Repository.Document<Order>, Refused, Documents>>()
+const saved = [Orders.save("o-1", order), Repository.transaction([Orders.write.save("o-1", order)])] as const
+same<(typeof saved)[0], Repository.Change<number>>()
+same<(typeof saved)[1], Effect.Effect<ReadonlyArray<number>, Refused, Documents>>()
+const updated = Orders.update(
+  "o-1",
+  (value) => value.total > 5 ? { ...value, total: 5 } : Effect.fail("small" as const)
+)
+same<typeof updated, Effect.Effect<Option.Option<Repository.Updated<Order>>, Refused | "small", Documents>>()
+same<
+  Repository.Sortable<{ readonly a: string; readonly b: bigint; readonly c: Date | null }, any>,
+  "a" | "c" | `$${string}`
+>

@@ -1,6 +1,6 @@
 // What conditions hold of, kind by kind and operator by operator.
 import * as Effect from "effect/Effect"
-import { type Collection, type Condition } from "../../repository/DocumentStore.ts"
+import type { Collection, Condition } from "../../repository/DocumentStore.ts"
 import { type Case, equal } from "../Contract.ts"
 import {
   any,

@@ -1,6 +1,6 @@
 // Indexes change nothing but time.
 import * as Effect from "effect/Effect"
-import { type Collection, type Field } from "../../repository/DocumentStore.ts"
+import type { Collection, Field } from "../../repository/DocumentStore.ts"
 import { type Case, equal } from "../Contract.ts"
 import { runs } from "./conditions.ts"
 import { found, number, numbers, put, select, type Services, text, topic } from "./fixture.ts"

@@ -1,6 +1,6 @@
 // What is written only at an expected version, and whole or not at all.
 import * as Effect from "effect/Effect"
-import { type ExpectedVersion, type Write } from "../../repository/DocumentStore.ts"
+import type { ExpectedVersion, Write } from "../../repository/DocumentStore.ts"
 import { type Case, equal, holds } from "../Contract.ts"
 import {
   check,

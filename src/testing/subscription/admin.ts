@@ -8,9 +8,9 @@ import {
   appendOther,
   eventually,
   make,
+  member,
   noting,
   numbers,
-  process,
   range,
   type Services,
   topic
@@ -20,7 +20,7 @@ export const admin: ReadonlyArray<Case<Services>> = topic("status", {
   "reset: everything after the position is handled again, as a replay up to where it had been": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer", { shards: 2 })
-      const [one, elsewhere] = [yield* process(open), yield* process(open)]
+      const [one, elsewhere] = [yield* member(open), yield* member(open)]
       const seen: Array<readonly [number, boolean]> = []
       yield* noting(
         one,
@@ -49,7 +49,7 @@ export const admin: ReadonlyArray<Case<Services>> = topic("status", {
   "reset: a position that cannot be one is refused": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const one = yield* process(open)
+      const one = yield* member(open)
       yield* noting(one, mailer)
       for (const position of [-1, 0.5, NaN]) {
         yield* equal(
@@ -62,7 +62,7 @@ export const admin: ReadonlyArray<Case<Services>> = topic("status", {
   "waitFor: waits for the handler, in this process and from another": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const [one, other] = [yield* process(open), yield* process(open)]
+      const [one, other] = [yield* member(open), yield* member(open)]
       const latch = yield* Latch.make(false)
       const seen: Array<number> = []
       yield* noting(one, mailer, {}, ({ data }) =>
@@ -82,7 +82,7 @@ export const admin: ReadonlyArray<Case<Services>> = topic("status", {
   "waitFor: an event that is not the subscription's is passed": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer", { shards: 2 })
-      const [one, other] = [yield* process(open), yield* process(open)]
+      const [one, other] = [yield* member(open), yield* member(open)]
       const seen = yield* noting(one, mailer)
       yield* append(open, "a", 1)
       const receipt = yield* appendOther(open, "a")
@@ -93,7 +93,7 @@ export const admin: ReadonlyArray<Case<Services>> = topic("status", {
   "waitFor: gives up after the time given": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const one = yield* process(open)
+      const one = yield* member(open)
       yield* noting(one, mailer)
       const { reason } = yield* Effect.flip(one.ask(mailer.waitFor(1, "20 millis")))
       yield* equal("reason", reason._tag, "TimedOut")
@@ -101,7 +101,7 @@ export const admin: ReadonlyArray<Case<Services>> = topic("status", {
   "status: says where each shard is, who has it, and how far behind it is": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer", { shards: 2 })
-      const one = yield* process(open)
+      const one = yield* member(open)
       yield* equal("never run", (yield* Effect.flip(one.ask(mailer.status))).reason._tag, "NotBegun")
       const latch = yield* Latch.make(false)
       yield* append(open, "a", 1, 5)

@@ -10,10 +10,10 @@ import {
   type Counted,
   eventually,
   make,
+  member,
   never,
   noting,
   numbers,
-  process,
   type Services,
   topic
 } from "./fixture.ts"
@@ -28,7 +28,7 @@ export const failures: ReadonlyArray<Case<Services>> = topic("failures", {
   "a handler that fails or dies is tried again, as often as the schedule says": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const one = yield* process(open)
+      const one = yield* member(open)
       yield* append(open, "a", 1, 3)
       const attempts: Array<string> = []
       yield* noting(
@@ -51,7 +51,7 @@ export const failures: ReadonlyArray<Case<Services>> = topic("failures", {
   "skip: the event is passed by and counted, also one that cannot be decoded": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const one = yield* process(open)
+      const one = yield* member(open)
       yield* append(open, "a", 1, 3)
       yield* appendBad(open, "a")
       yield* append(open, "a", 4)
@@ -66,7 +66,7 @@ export const failures: ReadonlyArray<Case<Services>> = topic("failures", {
   "stop: the shard stops before the event and says why, and goes on when it is resumed": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const one = yield* process(open)
+      const one = yield* member(open)
       yield* append(open, "a", 1, 3)
       const bad = new Set([2])
       const onFailure = { retry: never, otherwise: "stop" } as const
@@ -87,7 +87,7 @@ export const failures: ReadonlyArray<Case<Services>> = topic("failures", {
   "stop: an event that cannot be decoded stops the shard as well": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const one = yield* process(open)
+      const one = yield* member(open)
       yield* append(open, "a", 1)
       const { position } = yield* appendBad(open, "a")
       const seen = yield* noting(one, mailer)
@@ -100,7 +100,7 @@ export const failures: ReadonlyArray<Case<Services>> = topic("failures", {
   ) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const one = yield* process(open)
+      const one = yield* member(open)
       yield* append(open, "a", 1, 3)
       yield* append(open, "b", 1, 3)
       const onFailure = park
@@ -123,10 +123,28 @@ export const failures: ReadonlyArray<Case<Services>> = topic("failures", {
       const { shards: [shard] } = yield* one.ask(mailer.status)
       yield* equal("status", [shard!.parked, shard!.position], [1, 8])
     }),
+  "park: of a batch, what comes before the one at fault is handled, and what follows is held back": (open) =>
+    Effect.gen(function* () {
+      const mailer = make("mailer")
+      const one = yield* member(open)
+      yield* append(open, "a", 1, 6)
+      const seen: Array<number> = []
+      const live = mailer.toLayer((events) =>
+        Effect.suspend(() => {
+          if (events.some(({ data }) => data.n === 3)) return Effect.fail("bad")
+          return Effect.sync(() => void seen.push(...numbers(events)))
+        }), { batch: 10, onFailure: park })
+      yield* one.run(live)
+      yield* one.ask(mailer.waitFor(6))
+      yield* one.close
+      yield* equal("handled", seen, [1, 2])
+      const [parked] = yield* one.ask(mailer.parked())
+      yield* equal("held back", [parked!.revision, parked!.count], [3, 4])
+    }),
   "park: it stays parked for the next owner": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer", { shards: 2 })
-      const [one, other] = [yield* process(open), yield* process(open)]
+      const [one, other] = [yield* member(open), yield* member(open)]
       yield* append(open, "a", 1, 2)
       yield* noting(one, mailer, { onFailure: park }, failing(new Set([1])))
       yield* one.ask(mailer.waitFor(2))
@@ -141,7 +159,7 @@ export const failures: ReadonlyArray<Case<Services>> = topic("failures", {
   "redrive: what is held back is handled in order, and then what comes": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const [one, elsewhere] = [yield* process(open), yield* process(open)]
+      const [one, elsewhere] = [yield* member(open), yield* member(open)]
       const bad = new Set([2])
       yield* append(open, "a", 1, 100)
       const seen = yield* noting(one, mailer, { onFailure: park }, failing(bad))
@@ -158,7 +176,7 @@ export const failures: ReadonlyArray<Case<Services>> = topic("failures", {
   "redrive: what fails again is parked again, from there": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const one = yield* process(open)
+      const one = yield* member(open)
       const bad = new Set([2])
       yield* append(open, "a", 1, 5)
       const seen = yield* noting(one, mailer, { onFailure: park }, failing(bad))
@@ -179,7 +197,7 @@ export const failures: ReadonlyArray<Case<Services>> = topic("failures", {
   "discard: what is held back is let go, and what comes is handled": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const one = yield* process(open)
+      const one = yield* member(open)
       yield* append(open, "a", 1, 5)
       const seen = yield* noting(one, mailer, { onFailure: park }, failing(new Set([2])))
       const parked = one.ask(mailer.parked())
@@ -193,7 +211,7 @@ export const failures: ReadonlyArray<Case<Services>> = topic("failures", {
   "what is not parked can be neither redriven nor discarded": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const one = yield* process(open)
+      const one = yield* member(open)
       yield* noting(one, mailer)
       for (
         const ask of [mailer.redrive("a"), mailer.discard("a"), Stream.runDrain(mailer.parkedEvents("a"))]
@@ -205,7 +223,7 @@ export const failures: ReadonlyArray<Case<Services>> = topic("failures", {
   "a batch that fails is handled one by one, so that only the one at fault suffers": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const one = yield* process(open)
+      const one = yield* member(open)
       yield* append(open, "a", 1, 6)
       const sizes: Array<number> = []
       yield* one.run(mailer.toLayer((events) =>

@@ -90,7 +90,7 @@ export interface Process extends Open {
 }
 
 /** A process over stores that are open. */
-export const process = (open: Open): Effect.Effect<Process, never, Scope.Scope> =>
+export const member = (open: Open): Effect.Effect<Process, never, Scope.Scope> =>
   Effect.gen(function* () {
     let isCut = false
     const reason = new Unavailable({ store: "the process", problem: "was cut off" })

@@ -14,9 +14,9 @@ import {
   counted,
   eventually,
   make,
+  member,
   noting,
   numbers,
-  process,
   range,
   type Services,
   topic
@@ -30,7 +30,7 @@ export const order: ReadonlyArray<Case<Services>> = topic("order", {
   ) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const one = yield* process(open)
+      const one = yield* member(open)
       yield* append(open, "a", 1, 40)
       yield* append(open, "b", 41, 80)
       const seen = yield* noting(one, mailer)
@@ -42,7 +42,7 @@ export const order: ReadonlyArray<Case<Services>> = topic("order", {
   "with concurrency, streams go side by side, and the events of each stay in order": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer", { shards: 2 })
-      const one = yield* process(open)
+      const one = yield* member(open)
       for (let i = 0; i < 20; i++) {
         for (const stream of streams) yield* append(open, stream, i * 10 + 1, i * 10 + 10)
       }
@@ -59,7 +59,7 @@ export const order: ReadonlyArray<Case<Services>> = topic("order", {
   "a stream that is slow does not hold up the others": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const one = yield* process(open)
+      const one = yield* member(open)
       const latch = yield* Latch.make(false)
       yield* append(open, "slow", 1, 3)
       yield* append(open, "quick", 1, 50)
@@ -79,7 +79,7 @@ export const order: ReadonlyArray<Case<Services>> = topic("order", {
   "batches are of one stream, in order, and no larger than asked for": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const one = yield* process(open)
+      const one = yield* member(open)
       for (let i = 0; i < 5; i++) {
         for (const stream of streams) yield* append(open, stream, i * 5 + 1, i * 5 + 5)
       }
@@ -97,7 +97,7 @@ export const order: ReadonlyArray<Case<Services>> = topic("order", {
   "only its events are handled: of its types, with the tags, in streams with the prefix": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer", { streamPrefix: "a", tags: ["even"] })
-      const one = yield* process(open)
+      const one = yield* member(open)
       yield* append(open, "b", 1, 4)
       yield* append(open, "a", 1, 4)
       yield* appendOther(open, "a")
@@ -108,7 +108,7 @@ export const order: ReadonlyArray<Case<Services>> = topic("order", {
   "it begins at the end if asked to": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer", { from: "end" })
-      const one = yield* process(open)
+      const one = yield* member(open)
       yield* append(open, "a", 1, 40)
       const seen = yield* noting(one, mailer)
       yield* one.ask(mailer.waitFor(yield* append(open, "a", 41)))
@@ -117,7 +117,7 @@ export const order: ReadonlyArray<Case<Services>> = topic("order", {
   "what a handler appends has the event as its cause": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer", { streamPrefix: "cause" })
-      const one = yield* process(open)
+      const one = yield* member(open)
       const cause = { actor: "ann", correlationId: "request" }
       yield* append(open, "cause", 1).pipe(Metadata.provide(cause))
       yield* noting(one, mailer, {}, () => append(open, "effect", 2))
@@ -130,20 +130,20 @@ export const order: ReadonlyArray<Case<Services>> = topic("order", {
   "it goes on from where it was when it is run again": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer", { shards: 3 })
-      const one = yield* process(open)
+      const one = yield* member(open)
       for (const stream of streams) yield* append(open, stream, 1, 20)
       yield* noting(one, mailer)
       yield* one.ask(mailer.waitFor(100))
       yield* one.close
       yield* append(open, "a", 21)
-      const other = yield* process(open)
+      const other = yield* member(open)
       const seen = yield* noting(other, mailer)
       yield* other.ask(mailer.waitFor(101))
       yield* equal("handled", numbers(seen), [21])
     }),
   "two subscriptions over the same store know nothing of each other": (open) =>
     Effect.gen(function* () {
-      const one = yield* process(open)
+      const one = yield* member(open)
       const [mailer, auditor] = [make("mailer"), make("auditor")]
       yield* append(open, "a", 1, 3)
       const seen = [yield* noting(one, mailer), yield* noting(one, auditor)]
@@ -152,7 +152,7 @@ export const order: ReadonlyArray<Case<Services>> = topic("order", {
     }),
   "another number of shards than it has is refused": (open) =>
     Effect.gen(function* () {
-      const one = yield* process(open)
+      const one = yield* member(open)
       yield* noting(one, make("mailer", { shards: 2 }))
       for (const shards of [1, 3]) {
         const started = noting(one, make("mailer", { shards }))
@@ -166,7 +166,7 @@ export const order: ReadonlyArray<Case<Services>> = topic("order", {
     }),
   "what a handler needs is provided to its layer": (open) =>
     Effect.gen(function* () {
-      const one = yield* process(open)
+      const one = yield* member(open)
       const mailer = make("mailer")
       const actors: Array<string | undefined> = []
       const live = mailer.toLayer(() => Effect.map(Metadata.Current, ({ actor }) => actors.push(actor)))

@@ -1,6 +1,7 @@
 // Several processes; crashes; a store that is away.
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import type { Write } from "../../repository/DocumentStore.ts"
 import { DocumentStoreError, OutcomeUnknown, Unavailable } from "../../repository/DocumentStoreError.ts"
 import { type Case, equal, holds } from "../Contract.ts"
 import {
@@ -9,10 +10,10 @@ import {
   type Counted,
   eventually,
   make,
+  member,
   noting,
   numbers,
   type Open,
-  process,
   range,
   type Services,
   topic,
@@ -47,17 +48,23 @@ type Commit = ReturnType<Open["documents"]["commit"]>
 /** The same stores, whose commits of documents suffer what the function does to them. */
 const spoilt = (
   open: Open,
-  spoil: (commit: Commit) => Commit
+  spoil: (commit: Commit, writes: ReadonlyArray<Write>) => Commit
 ): Open => ({
   ...open,
-  documents: { ...open.documents, commit: (writes) => spoil(open.documents.commit(writes)) }
+  documents: { ...open.documents, commit: (writes) => spoil(open.documents.commit(writes), writes) }
 })
+
+const unknown = Effect.fail(
+  new DocumentStoreError({
+    reason: new OutcomeUnknown({ store: "the store", problem: "the connection broke" })
+  })
+)
 
 export const processes: ReadonlyArray<Case<Services>> = topic("processes", {
   "two processes share the shards, one owner each, and every event is handled once": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer", { shards: 4 })
-      const [one, other] = [yield* process(open), yield* process(open)]
+      const [one, other] = [yield* member(open), yield* member(open)]
       const seen = [yield* noting(one, mailer), yield* noting(other, mailer)]
       yield* eventually("both have two", one.ask(isShared(mailer)))
       for (const stream of streams) yield* append(open, stream, 1, 3)
@@ -69,7 +76,7 @@ export const processes: ReadonlyArray<Case<Services>> = topic("processes", {
   "shards of a process that is closed are taken by the other, and nothing comes again": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer", { shards: 4 })
-      const [one, other] = [yield* process(open), yield* process(open)]
+      const [one, other] = [yield* member(open), yield* member(open)]
       const seen = [yield* noting(one, mailer), yield* noting(other, mailer)]
       yield* eventually("both have two", one.ask(isShared(mailer)))
       for (const stream of streams) yield* append(open, stream, 1)
@@ -83,7 +90,7 @@ export const processes: ReadonlyArray<Case<Services>> = topic("processes", {
     (open) =>
       Effect.gen(function* () {
         const mailer = make("mailer", { shards: 4 })
-        const [one, other] = [yield* process(open), yield* process(open)]
+        const [one, other] = [yield* member(open), yield* member(open)]
         const seen: Array<Counted> = []
         const note = (event: Counted) => Effect.sync(() => void seen.push(event))
         yield* noting(one, mailer, { concurrency: 2 }, note)
@@ -100,7 +107,7 @@ export const processes: ReadonlyArray<Case<Services>> = topic("processes", {
   "an owner that is cut off for longer than its lease commits nothing afterwards": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
-      const [one, other] = [yield* process(open), yield* process(open)]
+      const [one, other] = [yield* member(open), yield* member(open)]
       const latch = yield* Latch.make(false)
       yield* append(open, "a", 1, 2)
       const stale = yield* noting(one, mailer, {}, ({ data }) => data.n === 2 ? latch.await : Effect.void)
@@ -120,31 +127,37 @@ export const processes: ReadonlyArray<Case<Services>> = topic("processes", {
     Effect.gen(function* () {
       const mailer = make("mailer", { shards: 2 })
       let commits = 0
-      // About every third, without a rhythm.
-      const isLost = (n: number) => Math.sin(n * n) > 0.5
-      const reason = new OutcomeUnknown({ store: "the store", problem: "the connection broke" })
-      const unknown = Effect.fail(new DocumentStoreError({ reason }))
-      const one = yield* process(
-        spoilt(open, (commit) => Effect.tap(commit, () => isLost(++commits) ? unknown : Effect.void))
+      const far = new Map<string, number>()
+      // Of those that take a shard or announce a process every other one; of checkpoints each.
+      const isLost = (writes: ReadonlyArray<Write>) => {
+        const further = writes.filter((write) =>
+          write.op === "put" && write.position > (far.get(write.id) ?? 0)
+        )
+        for (const write of further) if (write.op === "put") far.set(write.id, write.position)
+        return further.length > 0 || ++commits % 2 === 1
+      }
+      const one = yield* member(
+        spoilt(open, (commit, writes) => Effect.tap(commit, () => isLost(writes) ? unknown : Effect.void))
       )
       const seen = yield* noting(one, mailer)
+      const handled = Effect.map(
+        one.ask(mailer.status),
+        ({ shards }) => shards.reduce((sum, { handled }) => sum + handled, 0)
+      )
       for (let i = 1; i <= 5; i++) {
         for (const stream of streams) yield* append(open, stream, i)
         yield* one.ask(mailer.waitFor(i * 40))
+        yield* eventually("the checkpoint is there", Effect.map(handled, (n) => n >= i * 40))
       }
-      const handled = Effect.map(
-        mailer.status,
-        ({ shards }) => shards.reduce((sum, { handled }) => sum + handled, 0)
-      )
-      yield* eventually("the checkpoint is there", Effect.map(one.ask(handled), (n) => n >= 200))
-      yield* equal("counted", yield* one.ask(handled), 200)
+      yield* one.close
+      yield* equal("counted", yield* handled, 200)
       yield* equal("handled", seen.length, 200)
       yield* holds("in order", isComplete(seen, 5))
     }),
   "a store that is away for a while is waited for, and nothing is left out": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer", { shards: 2 })
-      const one = yield* process(open)
+      const one = yield* member(open)
       const seen = yield* noting(one, mailer)
       for (const stream of streams) yield* append(open, stream, 1)
       yield* one.ask(mailer.waitFor(40))
@@ -164,7 +177,7 @@ export const processes: ReadonlyArray<Case<Services>> = topic("processes", {
       const reason = new Unavailable({ store: "the store", problem: "busy" })
       const busy = Effect.fail(new DocumentStoreError({ reason }))
       const isBusy = (n: number) => n > 2 && Math.sin(n * n) > 0.5
-      const one = yield* process(
+      const one = yield* member(
         spoilt(open, (commit) => Effect.suspend(() => isBusy(++commits) ? busy : commit))
       )
       const seen = yield* noting(one, mailer)
@@ -187,7 +200,7 @@ export const shared: ReadonlyArray<Case<Services>> = [{
       withStores(layer, (there) =>
         Effect.gen(function* () {
           const mailer = make("mailer", { shards: 4 })
-          const [one, other] = [yield* process(here), yield* process(there)]
+          const [one, other] = [yield* member(here), yield* member(there)]
           const seen = [yield* noting(one, mailer), yield* noting(other, mailer)]
           yield* eventually("both have two", one.ask(isShared(mailer)))
           for (const stream of streams) yield* append(here, stream, 1)

@@ -17,7 +17,7 @@ export interface Lane {
   requested: boolean
 }
 
-export interface Window {
+export interface ReadAhead {
   /** How many events are in it. */
   readonly size: () => number
   /** How long their data are, in characters. */
@@ -34,7 +34,7 @@ export interface Window {
   readonly finish: (entries: ReadonlyArray<Entry>) => void
 }
 
-export const make = (start: number): Window => {
+export const make = (start: number): ReadAhead => {
   const lanes = new Map<string, Lane>()
   /** Sorted by what is next in each. */
   const ready: Array<Lane> = []
