@@ -14,7 +14,7 @@ import {
   type Write
 } from "../../src/repository/DocumentStore.ts"
 import { DocumentStoreError } from "../../src/repository/DocumentStoreError.ts"
-import { InvalidInput, Unavailable } from "../../src/store/Reason.ts"
+import { InvalidInput, Unavailable } from "../../src/event/EventStoreError.ts"
 import * as Collections from "../sql/Collections.ts"
 import * as Documents from "../sql/Documents.ts"
 import type { Statement } from "../sql/EventLog.ts"

@@ -7,7 +7,7 @@
 import * as SqlError from "effect/sql/SqlError"
 import { statSync } from "node:fs"
 import { dirname } from "node:path"
-import { CannotOpen, OutcomeUnknown, Unavailable } from "../../src/store/Reason.ts"
+import { CannotOpen, OutcomeUnknown, Unavailable } from "../../src/event/EventStoreError.ts"
 
 /** The SQLite result codes this adapter tells apart (https://sqlite.org/rescode.html). */
 export const ResultCode = {

@@ -6,7 +6,7 @@ import type * as EventStore from "../event/EventStore.ts"
 import type { StoredEvent } from "../event/EventStoreDriver.ts"
 import type { EventStoreError } from "../event/EventStoreError.ts"
 import type { DocumentStore, Field, Write } from "../repository/DocumentStore.ts"
-import type { DocumentStoreError } from "../repository/DocumentStoreError.ts"
+import { DocumentStoreError } from "../repository/DocumentStoreError.ts"
 import * as Generations from "./Generations.ts"
 import * as Known from "./Known.ts"
 import type { Failed } from "./ProjectionError.ts"
@@ -71,9 +71,16 @@ export const run = <Doc, E>(
         generation
       )
       if (checkpoint === undefined) return false
-      if ((yield* follow(projector, generation, checkpoint, atEnd)) === "end") return true
+      const then = yield* follow(projector, generation, checkpoint, atEnd).pipe(
+        // Others have moved the checkpoint: a transaction of an append, or whoever has the lease by now.
+        Effect.catchIf(isConflict, () => Effect.succeed("again" as const))
+      )
+      if (then === "end") return true
     }
   }))
+
+const isConflict = (error: unknown): error is DocumentStoreError =>
+  error instanceof DocumentStoreError && error.reason._tag === "VersionConflict"
 
 const follow = Effect.fnUntraced(function* <Doc, E>(
   projector: Projector<Doc>,

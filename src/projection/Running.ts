@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { EventStoreError } from "../event/EventStoreError.ts"
+import { EventStoreError } from "../event/EventStoreError.ts"
 import { DocumentStoreError } from "../repository/DocumentStoreError.ts"
 import { type Signal, signal } from "../subscription/Live.ts"
 import * as Generations from "./Generations.ts"
@@ -111,22 +111,23 @@ const outdated = <Doc>({ definition, version }: Running<Doc>, live: number) =>
   error(new Outdated({ projection: definition.name, version, live }))
 
 /**
- * Tries again for as long as it is the stores that fail: at once if another has come first, after growing pauses if they
- * are away. A failure of the projection itself ends it.
+ * Tries again for as long as `isPassing` says of what went wrong that it passes: at once if another has come first, after
+ * growing pauses otherwise. A failure of the projection itself ends it.
  */
 const persistently = <A, E>(
   name: string,
-  self: Effect.Effect<A, E | Failed | StoreError>
-): Effect.Effect<A, Exclude<E, StoreError | Failed> | ProjectionError> => {
-  const attempt = (pause: number): Effect.Effect<A, Exclude<E, StoreError | Failed> | ProjectionError> =>
+  self: Effect.Effect<A, E | Failed>,
+  isPassing: (cause: Cause.Cause<E>) => boolean
+): Effect.Effect<A, Exclude<E, Failed> | ProjectionError> => {
+  const attempt = (pause: number): Effect.Effect<A, Exclude<E, Failed> | ProjectionError> =>
     Effect.flatMap(Clock.currentTimeMillis, (begun) =>
       Effect.catchCause(self, (cause) => {
         const failure = cause.reasons.find(Cause.isFailReason)?.error
         if (failure instanceof Failed) return Effect.fail(error(failure))
-        if (failure instanceof ProjectionError) return Effect.fail(failure)
-        if (Cause.hasInterrupts(cause)) return Effect.failCause(cause as Cause.Cause<never>)
-        if (failure instanceof DocumentStoreError && failure.reason._tag === "VersionConflict") {
-          return Effect.andThen(Effect.yieldNow, Effect.suspend(() => attempt(firstPause)))
+        if (isConflict(failure)) return Effect.andThen(Effect.yieldNow, attempt(firstPause))
+        const left = cause as Cause.Cause<Exclude<E, Failed>>
+        if (failure instanceof ProjectionError || Cause.hasInterrupts(left) || !isPassing(left)) {
+          return Effect.failCause(left)
         }
         return Effect.logWarning(`${name} has to begin again`, cause).pipe(
           Effect.andThen(Effect.sleep(pause)),
@@ -136,6 +137,17 @@ const persistently = <A, E>(
       }))
   return attempt(firstPause)
 }
+
+const isConflict = (failure: unknown): boolean =>
+  failure instanceof DocumentStoreError && failure.reason._tag === "VersionConflict"
+
+/** Whether the stores may do the same a little later. */
+const isRetryable = (cause: Cause.Cause<unknown>): boolean =>
+  cause.reasons.every((reason) =>
+    Cause.isFailReason(reason) &&
+    (reason.error instanceof DocumentStoreError || reason.error instanceof EventStoreError) &&
+    reason.error.isRetryable
+  )
 
 const firstPause = 50
 
@@ -154,12 +166,14 @@ export const keepLive = <Doc>(running: Running<Doc>, inline: boolean): Effect.Ef
       yield* Effect.sleep(10)
     }
   })
-  return persistently(name, Lease.hold(documents, `${name}/lease/${version}`, lease, work)).pipe(
-    Effect.catch((stopped) => {
+  // Whatever the stores say: there is nobody who could be told, and it may be better soon.
+  return persistently(name, Lease.hold(documents, `${name}/lease/${version}`, lease, work), () => true).pipe(
+    Effect.catchIf((stopped) => stopped instanceof ProjectionError, (stopped) => {
       here.stopped = stopped
       here.progress.notify()
       return Effect.logError(`${name} has stopped: ${stopped.message}`)
-    })
+    }),
+    Effect.orDie
   )
 }
 
@@ -187,7 +201,7 @@ export const keepPointer = <Doc>({ here, refresh }: Running<Doc>): Effect.Effect
   )
 
 /** Waits until this version is live, and builds it if nobody else does. Fails if a newer one is. */
-export const ensureLive = <Doc>(running: Running<Doc>): Effect.Effect<void, ProjectionError> =>
+export const ensureLive = <Doc>(running: Running<Doc>): Effect.Effect<void, ProjectionError | StoreError> =>
   build(running, ({ version }) => version >= running.version)
 
 /**
@@ -197,7 +211,7 @@ export const ensureLive = <Doc>(running: Running<Doc>): Effect.Effect<void, Proj
 export const build = <Doc>(
   running: Running<Doc>,
   goal: (pointer: Generations.Pointer) => boolean
-): Effect.Effect<void, ProjectionError> => {
+): Effect.Effect<void, ProjectionError | StoreError> => {
   const { definition: { name }, documents, lease, version } = running
   const isReached = Effect.flatMap(
     running.refresh,
@@ -223,7 +237,8 @@ export const build = <Doc>(
       Effect.flatMap((yes) => yes ? Effect.void : Effect.raceFirst(held, reached)),
       Effect.andThen(Generations.sweep(documents, name)),
       Effect.andThen(Effect.asVoid(running.refresh))
-    )
+    ),
+    isRetryable
   )
 }
 

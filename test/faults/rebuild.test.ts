@@ -27,7 +27,7 @@ const rebuilds = (what: string) =>
   Effect.gen(function* () {
     const store = yield* EventStore.EventStore
     // so that it takes a while
-    const [fibers, before] = [100, times(80, 1_000)]
+    const [fibers, before] = [100, times(50, 1_000)]
     yield* Effect.forEach(
       range(fibers),
       (fiber) => Effect.forEach(range(before), (n) => write(store, "before", fiber, n)),

@@ -341,6 +341,20 @@ describe("a definition is refused", () => {
   test("without a handler for each event", () => {
     expect(() => Projection.make("A", { ...options, evolve: {} as any })).toThrow('"A"')
   })
+  test("already by the compiler, where it can be", () => {
+    // @ts-expect-error there is no handler for B
+    const handler = () => Projection.make("A", { ...options, events: Event.set({ A: {}, B: {} }) })
+    // @ts-expect-error there is no field m
+    const index = () => Projection.make("A", { ...options, indexes: ["m"] })
+    // @ts-expect-error a text is no number
+    const made = () => Projection.make("A", { ...options, evolve: { A: () => ({ n: "1" }) } })
+    const { find } = {} as Effect.Success<typeof Places.queries>
+    // @ts-expect-error there is no field wait
+    const field = () => find({ where: { wait: 1 } })
+    // @ts-expect-error a weight is no text
+    const type = () => find({ where: { weight: "1" } })
+    expect([handler, index, made, field, type].length).toBe(5)
+  })
   test("with an index on a field that there is not", () => {
     expect(() => Projection.make("A", { ...options, indexes: ["m" as any] })).toThrow('"m"')
   })

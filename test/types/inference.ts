@@ -135,7 +135,12 @@ const updated = Orders.update(
   (value) => value.total > 5 ? { ...value, total: 5 } : Effect.fail("small" as const)
 )
 same<typeof updated, Effect.Effect<Option.Option<Repository.Updated<Order>>, Refused | "small", Documents>>()
-same<
-  Repository.Sortable<{ readonly a: string; readonly b: bigint; readonly c: Date | null }, any>,
-  "a" | "c" | `$${string}`
->
+interface Row {
+  readonly a: string
+  readonly b: bigint
+  readonly c: Date | null
+  readonly d: ReadonlyArray<string>
+}
+type Kept = "$id" | "$version" | "$createdAt" | "$updatedAt"
+same<Repository.Sortable<Row, Row>, "a" | "c" | Kept>()
+same<Repository.Indexable<Row, Row>, "a" | "b" | "c" | Kept>()
