@@ -14,10 +14,10 @@ import { DocumentStoreError } from "../../src/repository/DocumentStoreError.ts"
 import * as Collections from "../sql/Collections.ts"
 import * as Documents from "../sql/Documents.ts"
 import type { Statement } from "../sql/EventLog.ts"
-import { changes } from "./changes.ts"
+import { changes, inOrder } from "./changes.ts"
 import type { Database, Session } from "./MysqlDatabase.ts"
 import * as MysqlDialect from "./MysqlDialect.ts"
-import { isDefect, isMissing, isThere, mayTryAgain, toReason } from "./MysqlError.ts"
+import { again, isDefect, isMissing, isThere, mayTryAgain, toReason } from "./MysqlError.ts"
 
 /** Documents of a collection by their ids. */
 export interface Wanted {
@@ -50,7 +50,10 @@ export const lock = (
   { data }: { readonly data: boolean }
 ): Effect.Effect<void, SqlError> => {
   const columns = Documents.columns.map((column) => column === "data" && !data ? "''" : column).join(", ")
-  const some = wanted.filter(({ ids }) => ids.length > 0)
+  const some = inOrder(
+    wanted.filter(({ ids }) => ids.length > 0),
+    ({ collection }) => Collections.tableOf(collection)
+  )
   const statements = some.map(({ collection, ids }): Statement => [
     `select ${columns} from ${Collections.tableOf(collection)} where id in (?) for update`,
     [ids]
@@ -69,9 +72,6 @@ export interface MysqlDocuments {
   readonly sql: Documents.DocumentStatements
   readonly collections: Collections.Collections<SqlError>
 }
-
-/** How often a commit is tried again whose transaction the server has ended for the sake of another. */
-const retries = 20
 
 /** The documents of a database, beside the event store with this unique name. */
 export const make = (database: Database, types: MysqlDialect.Types, log: string): MysqlDocuments => {
@@ -127,7 +127,7 @@ export const make = (database: Database, types: MysqlDialect.Types, log: string)
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         const used = Documents.idsOf(writes).map(({ collection }) => collection)
         return collections.using(used, commitNow(writes, now)).pipe(
-          Effect.retry({ times: retries, while: mayTryAgain }),
+          Effect.retry({ ...again, while: mayTryAgain }),
           failing,
           Effect.flatMap((committed) =>
             Result.isSuccess(committed)

@@ -1,4 +1,5 @@
 // Turns what mysql2 throws into Effect's `SqlError`. Not public.
+import * as Schedule from "effect/Schedule"
 import * as SqlError from "effect/sql/SqlError"
 import { CannotOpen, InvalidInput, OutcomeUnknown, Unavailable } from "../../src/event/EventStoreError.ts"
 
@@ -124,6 +125,14 @@ export const isMissing = (error: SqlError.SqlError): boolean => {
 /** Whether nothing was written and the same may succeed at once: it was refused for the sake of another. */
 export const mayTryAgain = ({ reason: { _tag } }: SqlError.SqlError): boolean =>
   _tag === "UniqueViolation" || _tag === "DeadlockError" || _tag === "SerializationError"
+
+/** How it is tried again: after growing pauses, so that those who are in each other's way part. */
+export const again: { readonly times: number; readonly schedule: Schedule.Schedule<unknown> } = {
+  times: 30,
+  schedule: Schedule.min([Schedule.exponential("1 millis"), Schedule.spaced("50 millis")]).pipe(
+    Schedule.jittered
+  )
+}
 
 /** Whether an error is a mistake of this adapter. */
 export const isDefect = ({ reason }: SqlError.SqlError): boolean => {

@@ -26,15 +26,12 @@ import { insertOne, inserts } from "./inserts.ts"
 import type { Database, Transaction } from "./MysqlDatabase.ts"
 import * as MysqlDialect from "./MysqlDialect.ts"
 import type { MysqlDocuments } from "./MysqlDocuments.ts"
-import { isDefect, isMissing, mayTryAgain, toReason } from "./MysqlError.ts"
+import { again, isDefect, isMissing, mayTryAgain, toReason } from "./MysqlError.ts"
 
 /** There are no signals between processes. */
 const polling = Effect.sleep("25 millis")
 
 const lock: EventLog.Statement = ["select id from dunnock_store for update", []]
-
-/** How often an append is tried again whose transaction the server has chosen to end for the sake of another. */
-const retries = 10
 
 /** The driver of an open database, whose tables are there, and the unique name of the store in it. */
 export const make = (database: Database, store: string, documents: MysqlDocuments): EventStoreDriver => {
@@ -82,7 +79,7 @@ export const make = (database: Database, store: string, documents: MysqlDocument
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const asking = appendAsking(appends, now, inline).pipe(
         Effect.tapError((error) => inlined.makeReady(documents, error)),
-        Effect.retry({ times: retries, while: mayBegin })
+        Effect.retry({ ...again, while: mayBegin })
       )
       const directly = inline === undefined ? appendDirectly(appends, now) : undefined
       if (directly === undefined) return asking

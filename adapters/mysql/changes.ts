@@ -12,6 +12,10 @@ const orReplace = `on duplicate key update ${
   columns.slice(1).map((column) => `${column} = values(${column})`).join(", ")
 }`
 
+/** Everybody takes locks in the same order, so that few wait for one another in a circle. */
+export const inOrder = <A>(all: ReadonlyArray<A>, key: (one: A) => string): ReadonlyArray<A> =>
+  all.toSorted((one, other) => key(one) < key(other) ? -1 : 1)
+
 /**
  * Writes documents whose rows, as far as there are any, are locked. A document that has no row is inserted and nothing
  * else: whoever has inserted it meanwhile must not be overwritten.
@@ -22,7 +26,9 @@ export const changes = (
   stored: Stored,
   now: number
 ): ReadonlyArray<Statement> => [
-  ...changesOf(planned).flatMap(({ collection, deletes, puts, removes }) => {
+  ...inOrder(changesOf(planned), ({ collection }) => tableOf(collection)).flatMap((change) => {
+    const { collection, deletes, removes } = change
+    const puts = inOrder(change.puts, ({ id }) => id)
     const isThere = ({ id }: StoredDocument) => stored.find(collection, id) !== undefined
     const table = tableOf(collection)
     return [

@@ -2,7 +2,10 @@
 import { type Migrations, schema } from "../sql/migrations.ts"
 import { lockTimeout } from "./transaction.ts"
 
-/** The advisory lock of whoever appends: of this table, so that a database may hold several logs. */
+/**
+ * The advisory lock of whoever appends, until the transaction has ended: so positions become visible in their order. It is
+ * of this table, since a database may hold several logs. Why not a fence by transaction ids: docs/ordering.md.
+ */
 const lock = "pg_advisory_xact_lock((1685417582::bigint << 32) | 'dunnock_events'::regclass::oid::bigint)"
 
 /** Held while the tables are made; of the database, since the tables are not there yet. */
@@ -37,6 +40,10 @@ end $$`
  * null. Assumed is: no event has one of the ids that are `given`, and the streams have these revisions (null: any, -1:
  * any but 0). An event comes with the `place` of its stream among those of the batch and with how many `steps` its
  * revision is above that which the stream had. Gives the position of the newest event before these, and the revisions.
+ *
+ * Listeners are told from within. PostgreSQL commits those who notify one after the other, but appends are anyway; it
+ * made no difference that could be measured, and telling them afterwards would be another statement, and lost if the
+ * process dies in between.
  *
  * Every statement of the function sees what was committed when it began: those behind the lock see all earlier appends.
  * Planning anew what takes arrays would cost more than running it, and so would arrays where there is one event.

@@ -1,6 +1,6 @@
 /** Documents are made anew beside those in use, which never miss anything nor go back, and then take their place. */
 import { describe, expect } from "bun:test"
-import { type EventStore, Projection } from "dunnock"
+import { EventStore, type EventStoreDriver, Projection } from "dunnock"
 import { Deferred, Effect, Fiber, Option, type Scope, Stream } from "effect"
 import fc from "fast-check"
 import type { DocumentStore, Write } from "../../src/repository/DocumentStore.ts"
@@ -104,6 +104,59 @@ for (const { name, place, runs, test } of adapters()) {
           }).pipe(living(Places[how], both))
         })))
     }
+
+    test("does not take the place of documents that have come further", () =>
+      run(Effect.gen(function* () {
+        const both = yield* stores
+        yield* appendAtOnce(both.store, many(20))
+        let end = 10
+        let reads = 0
+        const lagged = yield* Deferred.make<void>()
+        const driver: EventStoreDriver.EventStoreDriver = {
+          ...both.store.driver,
+          readLog: (options) =>
+            Effect.flatMap(both.store.driver.readLog(options), ({ events, upTo }) => {
+              const page = {
+                events: events.filter(({ position }) => position <= end),
+                upTo: Math.min(upTo, end)
+              }
+              return Effect.as(++reads === 20 ? Deferred.succeed(lagged, undefined) : Effect.void, page)
+            })
+        }
+        const behind = { ...both, store: yield* EventStore.make(driver) }
+        yield* Effect.gen(function* () {
+          yield* Places.waitFor(20)
+          yield* Effect.gen(function* () {
+            const rebuilding = yield* Effect.forkScoped(Stream.runDrain(Places.rebuild))
+            yield* Deferred.await(lagged)
+            expect(yield* Places.status).toMatchObject({ generation: 1, building: { position: 10 } })
+            end = Infinity
+            yield* Fiber.join(rebuilding)
+            expect(yield* Places.status).toMatchObject({ generation: 2, position: 20 })
+          }).pipe(living(Places.layerQueries, behind))
+        }).pipe(living(Places.layer, both))
+      })))
+
+    test("by another program is noticed by queries that know of the one before", () =>
+      run(Effect.gen(function* () {
+        const both = yield* stores
+        yield* append(both.store, [put("a")])
+        yield* Effect.void.pipe(living(Places.layer, both))
+        yield* Effect.gen(function* () {
+          const { count, find, get } = yield* Places.queries
+          for (
+            const ask of [
+              count(),
+              Effect.map(find(), ({ length }) => length),
+              Effect.map(get("a"), (found) => found._tag === "Some" ? 1 : 0)
+            ]
+          ) {
+            expect(yield* get("a")).toMatchObject({ _tag: "Some" })
+            yield* Stream.runDrain(Places.rebuild).pipe(living(Places.layer, both))
+            expect(yield* ask).toBe(1)
+          }
+        }).pipe(living(Places.layerQueries, both))
+      })))
 
     test("that two ask for at once happens once", () =>
       run(Effect.gen(function* () {

@@ -79,52 +79,45 @@ test("an append that waits too long for the log is Unavailable, and writes nothi
     expect(yield* other.head).toBe(6)
   }))))
 
-/** A way to the server that passes on what the client says until it has heard so many answers, and then nothing. */
-const stalling = (answers: () => number): Effect.Effect<number, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const { host, port } = yield* database
-    const server = createServer((client) => {
-      const target = connect(port, host)
-      let left = Infinity
-      target.on("data", (bytes) => {
-        if (left === Infinity) left = answers()
-        left--
-        client.write(bytes)
-      })
-      client.on("data", (bytes) => left > 0 && target.write(bytes))
-      for (const [from, to] of [[client, target], [target, client]] as const) {
-        from.on("error", () => {})
-        from.on("close", () => to.destroy())
-      }
+/** A way to the server on which nothing more of a client arrives once it has asked for the lock of the log. */
+const stalling: Effect.Effect<number, never, Scope.Scope> = Effect.gen(function* () {
+  const { host, port } = yield* database
+  const server = createServer((client) => {
+    const target = connect(port, host)
+    let isGone = false
+    target.on("data", (bytes) => client.write(bytes))
+    client.on("data", (bytes) => {
+      if (!isGone) target.write(bytes)
+      isGone ||= bytes.includes("from dunnock_lock()")
     })
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => {
-        server.listen(0, "127.0.0.1", () => resume(Effect.void))
-      }),
-      () => Effect.sync(() => server.close())
-    )
-    return (server.address() as { readonly port: number }).port
+    for (const [from, to] of [[client, target], [target, client]] as const) {
+      from.on("error", () => {})
+      from.on("close", () => to.destroy())
+    }
   })
+  yield* Effect.acquireRelease(
+    Effect.callback<void>((resume) => {
+      server.listen(0, "127.0.0.1", () => resume(Effect.void))
+    }),
+    () => Effect.sync(() => server.close())
+  )
+  return (server.address() as { readonly port: number }).port
+})
 
 test(
   "a transaction that is left open by a client that is gone without a word ends by itself, and others go on",
   () =>
     Effect.runPromise(Effect.scoped(Effect.gen(function* () {
       const place = yield* fresh
-      let answers = Infinity
       const url = new URL(place.url)
-      url.port = String(yield* stalling(() => answers))
+      url.port = String(yield* stalling)
       const store = yield* opened({ ...place, url: url.href })
       const direct = yield* opened(place)
       const sql = yield* client(place)
-      // Whoever connects from now on gets its greeting, and the answer to what locks the log, and is then cut off.
-      yield* sql.unsafe(
-        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'dunnock'"
-      )
-      answers = 3
       const condition = { query: { tags: ["none"] }, after: 0 }
       const one = { stream: "s", events: [{ _tag: "Written", writer: "w", fiber: 0, n: 0 }] } as const
       const lost = yield* Effect.forkChild(Effect.exit(store.append(events, [one], { condition })))
+      // It has the lock, and waits for what its client does not send.
       const holds = sql.unsafe<{ readonly n: number }>(
         "select count(*)::int as n from pg_stat_activity where state = 'idle in transaction'"
       )
