@@ -5,8 +5,6 @@ import { Projection } from "dunnock"
 import { Schema } from "effect"
 import { Order, Status, totalOf } from "./Order.ts"
 
-const idOf = (stream: string) => stream.slice("Order-".length)
-
 /** A document for each order. */
 export const OrderView = Projection.make("OrderView", {
   version: 1,
@@ -19,7 +17,7 @@ export const OrderView = Projection.make("OrderView", {
     reason: Schema.NullOr(Schema.String)
   }),
   indexes: ["customer", "status"],
-  id: ({ stream }) => idOf(stream),
+  id: ({ stream }) => Order.id(stream),
   evolve: {
     OrderPlaced: (_, { data, recordedAt }) => ({
       customer: data.customer,
@@ -49,21 +47,21 @@ export const CustomerHistory = Projection.make("CustomerHistory", {
     OrderPlaced: (customer = { orders: 0, cancelled: 0, spent: 0, history: [] }, { stream }) => ({
       ...customer,
       orders: customer.orders + 1,
-      history: [...customer.history, `placed ${idOf(stream)}`]
+      history: [...customer.history, `placed ${Order.id(stream)}`]
     }),
     OrderPaid: (customer, { data, stream }) =>
       customer && ({
         ...customer,
         spent: customer.spent + data.amount,
-        history: [...customer.history, `paid ${idOf(stream)}`]
+        history: [...customer.history, `paid ${Order.id(stream)}`]
       }),
     OrderShipped: (customer, { stream }) =>
-      customer && ({ ...customer, history: [...customer.history, `received ${idOf(stream)}`] }),
+      customer && ({ ...customer, history: [...customer.history, `received ${Order.id(stream)}`] }),
     OrderCancelled: (customer, { stream }) =>
       customer && ({
         ...customer,
         cancelled: customer.cancelled + 1,
-        history: [...customer.history, `cancelled ${idOf(stream)}`]
+        history: [...customer.history, `cancelled ${Order.id(stream)}`]
       })
   }
 })

@@ -187,6 +187,8 @@ export interface Aggregate<in out Name extends string, in out State, in out E, i
   readonly evolve: (state: State, event: E) => State
   /** The name of the stream of the aggregate with an id. */
   readonly stream: (id: string) => string
+  /** The id of the aggregate with a stream of this name. */
+  readonly id: (stream: string) => string
   /** Its commands: `(yield* Account.client)("acc-1").Deposit({ amount: 5 })`. */
   readonly client: Effect.Effect<(id: string) => Client<C>, never, Handler<Name>>
   /**
@@ -239,7 +241,7 @@ export const make = <
   const events = Event.set(options.events)
   const unfolded = events.types.find((type) => typeof options.evolve[type] !== "function")
   if (unfolded !== undefined) {
-    throw new Error(`evolve of ${name} does not say what "${unfolded}" makes of the state`)
+    throw new Error(`evolve of ${name} has no function for "${unfolded}"`)
   }
   const service = Context.Service<Handler<Name>, Handler<Name>>(`dunnock/Aggregate/${name}`)
   const fold = Fold.make(name, events, options)
@@ -255,6 +257,7 @@ export const make = <
     initial: options.initial,
     evolve: fold.apply,
     stream: fold.stream,
+    id: (stream) => stream.slice(name.length + 1),
     client: Effect.map(service, ({ execute }) => (id: string) => {
       const client: Record<string, unknown> = {}
       for (const tag of tags) {
