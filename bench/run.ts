@@ -31,7 +31,9 @@ const select = (
 
 /** Repeats a case: its contenders one after another in fresh processes, each time beginning with another one. */
 const run = async (workload: string, subject: Case, settings: Settings) => {
-  const entries = Object.keys(subject.contenders).map((contender) => ({
+  const leftOut = settings.quick ? subject.inFullOnly ?? [] : []
+  const contenders = Object.keys(subject.contenders).filter((contender) => !leftOut.includes(contender))
+  const entries = contenders.map((contender) => ({
     contender,
     outcomes: new Array<Outcome>()
   }))
@@ -93,7 +95,9 @@ const missing = async ({ server }: Case): Promise<string | undefined> => {
 }
 
 const addresses = (): Settings["servers"] =>
-  Object.fromEntries(started.entries().flatMap(([name, server]) => "url" in server ? [[name, server.url]] : []))
+  Object.fromEntries(
+    started.entries().flatMap(([name, server]) => "url" in server ? [[name, server.url]] : [])
+  )
 
 let failed = false
 try {

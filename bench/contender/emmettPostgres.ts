@@ -63,7 +63,8 @@ export const connect = async (
 export const commandsOn = async (url: string, store: PostgresStore): Promise<Commands> => ({
   command: commandOn(await core(), store),
   seed: (streams, each) => seed(store, streams, each),
-  count: async () => Number((await once<{ count: string }>(url, "select count(*) from emt_messages"))[0]?.count),
+  count: async () =>
+    Number((await once<{ count: string }>(url, "select count(*) from emt_messages"))[0]?.count),
   close: () => store.close()
 })
 

@@ -69,7 +69,9 @@ const consume = (store: SqliteStore) => async (total: number, handle: Handle, ex
 export const connect = async (
   file: File,
   inline: (library: EmmettSqlite) => ReadonlyArray<object> = () => []
-): Promise<{ readonly library: EmmettSqlite; readonly connection: Connection; readonly store: SqliteStore }> => {
+): Promise<
+  { readonly library: EmmettSqlite; readonly connection: Connection; readonly store: SqliteStore }
+> => {
   const library = await load<EmmettSqlite>("@event-driven-io/emmett-sqlite")
   const fileName = file.filename
   const connection = library.sqliteConnection({ fileName })

@@ -1,4 +1,3 @@
-import "effect/schema/SchemaJITCompiler/enable"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import type { DocumentStore } from "dunnock/DocumentStore"
@@ -31,4 +30,5 @@ export const openPostgres = async (url: string): Promise<Inlined> =>
   open((await import("dunnock/postgres")).layer({ url }))
 
 /** On MySQL or MariaDB. */
-export const openMysql = async (url: string): Promise<Inlined> => open((await import("dunnock/mysql")).layer({ url }))
+export const openMysql = async (url: string): Promise<Inlined> =>
+  open((await import("dunnock/mysql")).layer({ url }))

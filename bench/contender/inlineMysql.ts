@@ -12,11 +12,14 @@ const views = `create table view (
 const insert = async (connection: Connection, stream: string, revision: number, item: Item) => {
   await connection.beginTransaction()
   try {
-    await connection.execute("insert into event (stream, revision, type, data) values (?, ?, 'ItemAdded', ?)", [
-      stream,
-      revision,
-      JSON.stringify(item)
-    ])
+    await connection.execute(
+      "insert into event (stream, revision, type, data) values (?, ?, 'ItemAdded', ?)",
+      [
+        stream,
+        revision,
+        JSON.stringify(item)
+      ]
+    )
     await connection.execute(
       "insert into view values (?, 1, ?) on duplicate key update count = count + 1, total = total + values(total)",
       [stream, item.quantity * item.price]

@@ -48,7 +48,9 @@ export const open = async (url: string): Promise<Inlined> => {
     },
     count: async () => Number((await once<{ count: string }>(url, "select count(*) from event"))[0]?.count),
     view: async () =>
-      View.totals((await once(url, "select count(*) carts, sum(count) count, sum(total) total from view"))[0]),
+      View.totals(
+        (await once(url, "select count(*) carts, sum(count) count, sum(total) total from view"))[0]
+      ),
     close: () => opened.end()
   }
 }

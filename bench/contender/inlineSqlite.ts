@@ -4,7 +4,8 @@ import type { Inlined } from "../lib/Store.ts"
 import * as View from "../lib/View.ts"
 import { schema } from "./rawSqlite.ts"
 
-const views = "create table view (id text primary key, count integer not null, total integer not null) without rowid"
+const views =
+  "create table view (id text primary key, count integer not null, total integer not null) without rowid"
 
 /** By hand on `node:sqlite`: each command is a transaction that loads, inserts, and changes the view. */
 export const open = (filename: string): Promise<Inlined> => {

@@ -46,7 +46,10 @@ export const seed = async (pool: Pool, streams: ReadonlyArray<string>, each: num
   const text = `insert into event (stream, revision, type, data)
     select stream, revision, 'ItemAdded', ($2::jsonb[])[revision]
     from unnest($1::text[]) as stream, generate_series(1, $3::int) as revision`
-  await use(pool, (client) => client.query(text, [streams, items(each).map((item) => JSON.stringify(item)), each]))
+  await use(
+    pool,
+    (client) => client.query(text, [streams, items(each).map((item) => JSON.stringify(item)), each])
+  )
 }
 
 const make = (url: string, pool: Pool, command: Commands["command"]): Commands => ({

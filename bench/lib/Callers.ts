@@ -35,19 +35,28 @@ const round = async (
   return done
 }
 
-/** Rounds of commands on streams that are new in each round, first to get warm and then for `ms`. */
+/** How a store is driven. */
+export interface Options<Store> {
+  readonly callers: number
+  /** The number of streams in a round. */
+  readonly width: number
+  /** How long the store gets warm, and how long it is measured, in milliseconds. */
+  readonly warmUp: number
+  readonly ms: number
+  /** Checks more than the number of events. */
+  readonly verify?: (store: Store, expected: number) => Promise<void>
+}
+
+/** Rounds of commands on streams that are new in each round. */
 export const drive = async <Store extends Commands>(
   store: Store,
-  callers: number,
-  width: number,
-  ms: number,
-  verify: (store: Store, expected: number) => Promise<void> = async () => {}
+  { callers, ms, verify = async () => {}, warmUp, width }: Options<Store>
 ): Promise<Sample> => {
   const pick = random(42)
   let rounds = 0
   let expected = 0
 
-  const prepare = async () => {
+  const prepare = (limit: number) => async () => {
     const number = rounds++
     const name = (index: number) => `cart-${number}-${index}`
     await store.seed(
@@ -59,14 +68,14 @@ export const drive = async <Store extends Commands>(
       () => name(Math.floor(pick() * width))
     )
     return async () => {
-      const done = await round(store, callers, picked, ms)
+      const done = await round(store, callers, picked, limit)
       expected += width * present + done
       return done
     }
   }
 
-  await rate(ms * 0.6, prepare)
-  const sample = await rate(ms, prepare)
+  await rate(warmUp, prepare(warmUp))
+  const sample = await rate(ms, prepare(ms))
   const stored = await store.count()
   check(stored === expected, `${stored} events stored, ${expected} expected`)
   await verify(store, expected)
@@ -74,5 +83,10 @@ export const drive = async <Store extends Commands>(
   return sample
 }
 
-/** The number of streams in a round. */
-export const width = ({ quick }: Settings): number => quick ? 200 : 1000
+/** The times of a store in this process, which gets warm soon. */
+export const local = ({ quick }: Settings, ms: number): Pick<Options<never>, "width" | "warmUp" | "ms"> =>
+  quick ? { width: 200, warmUp: 120, ms: 200 } : { width: 1000, warmUp: ms * 0.6, ms }
+
+/** The times of a store on a server, which is asked far less often, so that its client needs longer to get warm. */
+export const remote = ({ quick }: Settings): Pick<Options<never>, "width" | "warmUp" | "ms"> =>
+  quick ? { width: 200, warmUp: 300, ms: 300 } : { width: 1000, warmUp: 4000, ms: 2000 }

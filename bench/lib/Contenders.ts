@@ -84,7 +84,8 @@ export const groupedSqlite: Contenders<OpenSqlite> = {
 export const postgres: Contenders<OpenDatabase> = {
   "raw": async (url) => (await import("../contender/rawPostgres.ts")).open(url),
   "dunnock": dunnockPostgres(),
-  "@event-driven-io/emmett-postgresql": async (url) => (await import("../contender/emmettPostgres.ts")).open(url),
+  "@event-driven-io/emmett-postgresql": async (url) =>
+    (await import("../contender/emmettPostgres.ts")).open(url),
   "@rotorsoft/act-pg": async (url) => (await import("../contender/actPostgres.ts")).open(url),
   "dunnock, no cache": dunnockPostgres({ uncached: true })
 }
@@ -100,6 +101,14 @@ export const mysql: Contenders<OpenDatabase> = {
   "dunnock": dunnockMysql(),
   "dunnock, no cache": dunnockMysql({ uncached: true })
 }
+
+/** Those that show what a part of dunnock or of the work by hand is worth. */
+export const inFullOnly: ReadonlyArray<string> = [
+  "raw JSON",
+  "raw group commit",
+  "dunnock, no JIT",
+  "dunnock, no cache"
+]
 
 /** Each contender, measured on the store it opens. */
 export const measured = <Open>(

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+import { compiled } from "./Compiled.ts"
 import type { Item } from "./Cart.ts"
 
 /** The side of a contender of `delay` that appends. */
@@ -22,7 +23,7 @@ export interface Relay {
 /** The contenders. */
 export const relays: Readonly<Record<string, () => Promise<Relay>>> = {
   "raw": () => import("../relay/raw.ts"),
-  "dunnock": () => import("../relay/dunnock.ts"),
+  "dunnock": () => compiled(() => import("../relay/dunnock.ts")),
   "@event-driven-io/emmett-postgresql": () => import("../relay/emmett.ts"),
   "@rotorsoft/act-pg": () => import("../relay/act.ts")
 }

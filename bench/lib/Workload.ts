@@ -36,6 +36,8 @@ export interface Case {
   readonly repetitions: number
   /** By name, in the order in which they are printed. */
   readonly contenders: Readonly<Record<string, Measure>>
+  /** Those that a quick run leaves out. */
+  readonly inFullOnly?: ReadonlyArray<string>
 }
 
 /** Fails the measurement when a contender did not do the work it was timed for. */

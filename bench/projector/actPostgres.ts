@@ -46,7 +46,9 @@ export const open = async (server: string): Promise<Projector> => {
       return seen
     },
     view: async () => {
-      const { rows } = await connection.query("select count(*) carts, sum(count) count, sum(total) total from view")
+      const { rows } = await connection.query(
+        "select count(*) carts, sum(count) count, sum(total) total from view"
+      )
       return View.totals(rows[0])
     },
     close: async () => {

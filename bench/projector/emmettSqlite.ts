@@ -23,7 +23,8 @@ export const open = async (filename: string): Promise<Projector> => {
   const { connection, library, store } = await connect({ filename, synchronous: "NORMAL" })
   return {
     count: async () =>
-      (await connection.query<{ count: number }>("select count(*) as count from emt_messages"))[0]?.count ?? 0,
+      (await connection.query<{ count: number }>("select count(*) as count from emt_messages"))[0]?.count ??
+        0,
     seed: async (carts, each) => {
       await connection.command("begin immediate")
       for (const [index, data] of rounds(each).entries()) {

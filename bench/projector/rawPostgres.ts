@@ -17,7 +17,8 @@ create table checkpoint (id text primary key, position bigint not null)`
 const read = (client: Client, position: string) =>
   client.query<Row>({
     name: "read",
-    text: `select position, stream, type, data from event where position > $1 order by position limit ${batch}`,
+    text:
+      `select position, stream, type, data from event where position > $1 order by position limit ${batch}`,
     values: [position]
   })
 
@@ -73,7 +74,9 @@ export const open = async (server: string): Promise<Projector> => {
     forget: async () => void await connection.query(views),
     project: () => project(connection),
     view: async () => {
-      const { rows } = await connection.query("select count(*) carts, sum(count) count, sum(total) total from view")
+      const { rows } = await connection.query(
+        "select count(*) carts, sum(count) count, sum(total) total from view"
+      )
       return View.totals(rows[0])
     },
     close: () => connection.end()

@@ -10,7 +10,8 @@ interface Row {
   readonly data: string
 }
 
-const views = `create table view (id text primary key, count integer not null, total integer not null) without rowid;
+const views =
+  `create table view (id text primary key, count integer not null, total integer not null) without rowid;
 create table checkpoint (id text primary key, position integer not null)`
 
 const prepare = (database: DatabaseSync) => ({

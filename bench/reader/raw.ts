@@ -35,7 +35,8 @@ export const openPostgres = async (server: string): Promise<Reader> => {
       const page = async (position: string) => {
         const { rows } = await connection.query<{ position: string }>({
           name: "read",
-          text: "select position, stream, type, data from event where position > $1 order by position limit 1000",
+          text:
+            "select position, stream, type, data from event where position > $1 order by position limit 1000",
           values: [position]
         })
         for (const _ of rows) event()

@@ -9,7 +9,8 @@ export const open = async (url: string): Promise<Appender> => {
   const store = await connect(url)
   return {
     append: (stream, data) => store.appendToStream(stream, [{ type: "ItemAdded", data }]),
-    count: async () => Number((await once<{ count: string }>(url, "select count(*) from emt_messages"))[0]?.count),
+    count: async () =>
+      Number((await once<{ count: string }>(url, "select count(*) from emt_messages"))[0]?.count),
     close: () => store.close()
   }
 }

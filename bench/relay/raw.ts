@@ -20,8 +20,10 @@ export const open = async (url: string): Promise<Appender> => {
   const opened = await pool(url)
   return {
     append: (stream, item) =>
-      use(opened, (client) =>
-        client.query({ name: "append", text: append, values: [stream, JSON.stringify(item)] })),
+      use(
+        opened,
+        (client) => client.query({ name: "append", text: append, values: [stream, JSON.stringify(item)] })
+      ),
     count: async () => Number((await once<{ count: string }>(url, "select count(*) from event"))[0]?.count),
     close: () => opened.end()
   }

@@ -1,4 +1,4 @@
-import { drive, width } from "../lib/Callers.ts"
+import { drive, local, remote } from "../lib/Callers.ts"
 import * as Contenders from "../lib/Contenders.ts"
 import * as Mysql from "../lib/Mysql.ts"
 import * as Postgres from "../lib/Postgres.ts"
@@ -10,15 +10,10 @@ const inMemory = (callers: number): Case => ({
   name: `memory c=${callers}`,
   unit: "opsPerSec",
   repetitions: 3,
+  inFullOnly: Contenders.inFullOnly,
   contenders: Contenders.measured(
     memory,
-    (open) => async (settings) =>
-      drive(
-        await open(),
-        callers,
-        width(settings),
-        settings.quick ? 150 : 600
-      )
+    (open) => async (settings) => drive(await open(), { callers, ...local(settings, 600) })
   )
 })
 
@@ -29,6 +24,7 @@ const onSqlite = (synchronous: "NORMAL" | "FULL", callers: number): Case => ({
   name: `sqlite ${synchronous} c=${callers}`,
   unit: "opsPerSec",
   repetitions: 3,
+  inFullOnly: Contenders.inFullOnly,
   contenders: Contenders.measured(
     callers === 1 ? one : several,
     (open) => async (settings) => {
@@ -38,12 +34,7 @@ const onSqlite = (synchronous: "NORMAL" | "FULL", callers: number): Case => ({
       )
       try {
         const store = await open({ filename, synchronous })
-        return await drive(
-          store,
-          callers,
-          width(settings),
-          settings.quick ? 200 : 1500
-        )
+        return await drive(store, { callers, ...local(settings, 1500) })
       } finally {
         Contenders.remove(filename)
       }
@@ -65,11 +56,12 @@ const onServer = (
   unit: "opsPerSec",
   server,
   repetitions: 3,
+  inFullOnly: Contenders.inFullOnly,
   contenders: Contenders.measured(
     contenders,
     (open) => async (settings) => {
       const { url } = await databases[server](settings.servers[server] ?? "", "bench_command")
-      return drive(await open(url), callers, width(settings), settings.quick ? 300 : 1500)
+      return drive(await open(url), { callers, ...remote(settings) })
     }
   )
 })

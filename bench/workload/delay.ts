@@ -47,7 +47,10 @@ const measure = (contender: string, drive: typeof idle): Measure => async (setti
   await appender.close()
   const handled = new Set(delays.map(([id]) => id)).size
   check(stored === events, `${stored} events stored, ${events} expected`)
-  check(handled === events && delays.length === events, `${delays.length} events handled, ${handled} of ${events}`)
+  check(
+    handled === events && delays.length === events,
+    `${delays.length} events handled, ${handled} of ${events}`
+  )
   const values = delays.flatMap(([id, ms]) => Number(id) < warmUp ? [] : [ms])
   return { value: quantile(values, 0.5), p99: quantile(values, 0.99) }
 }
@@ -57,7 +60,9 @@ const inCase = (name: string, drive: typeof idle): Case => ({
   unit: "ms",
   server: "postgres",
   repetitions: 3,
-  contenders: Object.fromEntries(Object.keys(relays).map((contender) => [contender, measure(contender, drive)]))
+  contenders: Object.fromEntries(
+    Object.keys(relays).map((contender) => [contender, measure(contender, drive)])
+  )
 })
 
 /** From the start of an append to a handler of the event in another process. */

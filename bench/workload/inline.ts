@@ -1,9 +1,10 @@
-import { drive, width } from "../lib/Callers.ts"
+import { compiled } from "../lib/Compiled.ts"
+import { drive, local, remote } from "../lib/Callers.ts"
 import { fileIn, remove } from "../lib/Contenders.ts"
 import * as Mysql from "../lib/Mysql.ts"
 import * as Postgres from "../lib/Postgres.ts"
 import type { Inlined } from "../lib/Store.ts"
-import { type Case, check, type Measure, type Settings } from "../lib/Workload.ts"
+import { type Case, check, type Measure } from "../lib/Workload.ts"
 
 const many = 32
 
@@ -15,13 +16,10 @@ const verify = async (store: Inlined, expected: number): Promise<void> => {
   check(count === expected, `${count} events in the views, ${expected} expected`)
 }
 
-const measure = (store: Inlined, settings: Settings, callers = many) =>
-  drive(store, callers, width(settings), settings.quick ? 300 : 1500, verify)
-
 const inFile = (open: () => Promise<Open>, callers = many): Measure => async (settings) => {
   const filename = fileIn(settings.folder, `inline-${process.pid}`)
   try {
-    return await measure(await (await open())(filename), settings, callers)
+    return await drive(await (await open())(filename), { callers, verify, ...local(settings, 1500) })
   } finally {
     remove(filename)
   }
@@ -29,12 +27,12 @@ const inFile = (open: () => Promise<Open>, callers = many): Measure => async (se
 
 const onPostgres = (open: () => Promise<Open>): Measure => async (settings) => {
   const { url } = await Postgres.database(settings.servers.postgres ?? "", "bench_inline")
-  return measure(await (await open())(url), settings)
+  return drive(await (await open())(url), { callers: many, verify, ...remote(settings) })
 }
 
 const onMysql = (open: () => Promise<Open>): Measure => async (settings) => {
   const { url } = await Mysql.database(settings.servers.mysql ?? "", "bench_inline")
-  return measure(await (await open())(url), settings)
+  return drive(await (await open())(url), { callers: many, verify, ...remote(settings) })
 }
 
 /** The commands of 32 callers, each of which also changes the view of its cart, in the transaction of the append. */
@@ -45,7 +43,9 @@ export const cases: ReadonlyArray<Case> = [
     repetitions: 3,
     contenders: {
       "raw": inFile(async () => (await import("../contender/inlineSqlite.ts")).open),
-      "dunnock": inFile(async () => (await import("../contender/inlineDunnock.ts")).openSqlite),
+      "dunnock": inFile(async () =>
+        (await compiled(() => import("../contender/inlineDunnock.ts"))).openSqlite
+      ),
       "@event-driven-io/emmett-sqlite": inFile(
         async () => (await import("../contender/inlineEmmett.ts")).openSqlite
       ),
@@ -62,7 +62,9 @@ export const cases: ReadonlyArray<Case> = [
     repetitions: 3,
     contenders: {
       "raw": onPostgres(async () => (await import("../contender/inlinePostgres.ts")).open),
-      "dunnock": onPostgres(async () => (await import("../contender/inlineDunnock.ts")).openPostgres),
+      "dunnock": onPostgres(async () =>
+        (await compiled(() => import("../contender/inlineDunnock.ts"))).openPostgres
+      ),
       "@event-driven-io/emmett-postgresql": onPostgres(
         async () => (await import("../contender/inlineEmmett.ts")).openPostgres
       )
@@ -75,7 +77,9 @@ export const cases: ReadonlyArray<Case> = [
     repetitions: 3,
     contenders: {
       "raw": onMysql(async () => (await import("../contender/inlineMysql.ts")).open),
-      "dunnock": onMysql(async () => (await import("../contender/inlineDunnock.ts")).openMysql)
+      "dunnock": onMysql(async () =>
+        (await compiled(() => import("../contender/inlineDunnock.ts"))).openMysql
+      )
     }
   }
 ]

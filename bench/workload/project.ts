@@ -1,3 +1,4 @@
+import { compiled } from "../lib/Compiled.ts"
 import { items } from "../lib/Cart.ts"
 import { fileIn } from "../lib/Contenders.ts"
 import type { Open, Projector } from "../lib/Projector.ts"
@@ -35,7 +36,10 @@ const measure = async (projector: Projector, settings: Settings) => {
     const end = performance.now() + patience
     const isExpired = () => performance.now() > end
     projected = await projector.project(total, isExpired)
-    check(projected > 0 && (projected === total || isExpired()), `${projected} events projected, ${total} expected`)
+    check(
+      projected > 0 && (projected === total || isExpired()),
+      `${projected} events projected, ${total} expected`
+    )
     return projected
   })
   await verify(projector, each, projected, projected === total)
@@ -43,13 +47,15 @@ const measure = async (projector: Projector, settings: Settings) => {
   return projected === total ? sample : { ...sample, note: `stopped after ${projected} events` }
 }
 
-const contender = (address: (settings: Settings) => string, open: () => Promise<Open>): Measure => async (settings) =>
-  measure(await (await open())(address(settings)), settings)
+const contender =
+  (address: (settings: Settings) => string, open: () => Promise<Open>): Measure => async (settings) =>
+    measure(await (await open())(address(settings)), settings)
 
 const inFile = (name: string, open: () => Promise<Open>): Measure =>
   contender(({ folder }) => fileIn(folder, `project-${name}`), open)
 
-const onPostgres = (open: () => Promise<Open>): Measure => contender(({ servers }) => servers.postgres ?? "", open)
+const onPostgres = (open: () => Promise<Open>): Measure =>
+  contender(({ servers }) => servers.postgres ?? "", open)
 
 const onMysql = (open: () => Promise<Open>): Measure => contender(({ servers }) => servers.mysql ?? "", open)
 
@@ -61,7 +67,10 @@ export const cases: ReadonlyArray<Case> = [
     repetitions: 3,
     contenders: {
       "raw": inFile("raw", async () => (await import("../projector/rawSqlite.ts")).open),
-      "dunnock": inFile("dunnock", async () => (await import("../projector/dunnock.ts")).openSqlite),
+      "dunnock": inFile(
+        "dunnock",
+        async () => (await compiled(() => import("../projector/dunnock.ts"))).openSqlite
+      ),
       "@event-driven-io/emmett-sqlite": inFile(
         "emmett",
         async () => (await import("../projector/emmettSqlite.ts")).open
@@ -75,7 +84,9 @@ export const cases: ReadonlyArray<Case> = [
     repetitions: 3,
     contenders: {
       "raw": onPostgres(async () => (await import("../projector/rawPostgres.ts")).open),
-      "dunnock": onPostgres(async () => (await import("../projector/dunnock.ts")).openPostgres),
+      "dunnock": onPostgres(async () =>
+        (await compiled(() => import("../projector/dunnock.ts"))).openPostgres
+      ),
       "@event-driven-io/emmett-postgresql": onPostgres(
         async () => (await import("../projector/emmettPostgres.ts")).open
       ),
@@ -89,7 +100,7 @@ export const cases: ReadonlyArray<Case> = [
     repetitions: 3,
     contenders: {
       "raw": onMysql(async () => (await import("../projector/rawMysql.ts")).open),
-      "dunnock": onMysql(async () => (await import("../projector/dunnock.ts")).openMysql)
+      "dunnock": onMysql(async () => (await compiled(() => import("../projector/dunnock.ts"))).openMysql)
     }
   }
 ]

@@ -3,7 +3,7 @@ import { EventStore } from "dunnock"
 import { Effect, Option, Stream } from "effect"
 import { join } from "node:path"
 import { testsOn } from "../services/bun.ts"
-import { postgres } from "../services/mod.ts"
+import { mysql, postgres } from "../services/mod.ts"
 import { type Place, places, stores } from "./places.ts"
 import { type Process, start } from "./Process.ts"
 import { byId, expected, rowsOf, tally } from "./tally.ts"
@@ -75,16 +75,17 @@ const pauses = (place: Place) =>
     const work = yield* load(yield* EventStore.EventStore, "w", 4, "4 millis")
     const started: Array<Process> = []
     const begin = Effect.tap(startOwner(place), (process) => Effect.sync(() => started.push(process)))
-    const count = times(8, 100)
-    let takeovers = 0
-    for (const _ of range(count)) {
+    const count = times(6, 100)
+    let [takeovers, rounds] = [0, 0]
+    while (takeovers < count) {
       const [paused, other] = yield* Effect.all([begin, begin], { concurrency: "unbounded" })
       const owner = yield* working(() => [paused, other])
       const heir = owner === paused ? other : paused
       yield* Effect.sleep(random() * 40)
       owner.kill("SIGSTOP")
-      // if it holds the lock of a SQLite file, nobody can do anything but wait
-      const takeover = yield* Effect.timeoutOption(working(() => [heir]), "2 seconds")
+      rounds++
+      // if it holds the lock of a SQLite file, nobody can take over
+      const takeover = yield* Effect.timeoutOption(working(() => [heir]), "1 second")
       if (Option.isSome(takeover)) takeovers++
       owner.kill("SIGCONT")
       yield* Effect.sleep(100)
@@ -93,8 +94,9 @@ const pauses = (place: Place) =>
       yield* Effect.all([owner.ended, heir.ended])
     }
     yield* begin
-    expect(takeovers).toBeGreaterThan(count / 2)
-    console.log(`${place.adapter}: ${count} pauses, ${takeovers} takeovers, ${yield* compare(work, started)}`)
+    console.log(
+      `${place.adapter}: ${rounds} pauses, ${takeovers} takeovers, ${yield* compare(work, started)}`
+    )
   })
 
 const cases = [
@@ -102,8 +104,8 @@ const cases = [
   ["a process that was paused for longer than its lease commits nothing any more", pauses]
 ] as const
 
-for (const adapter of ["sqlite", "postgres"] as const) {
-  const run = adapter === "sqlite" ? test : testsOn("postgres, owners", postgres)
+for (const adapter of ["sqlite", "postgres", "mysql"] as const) {
+  const run = adapter === "sqlite" ? test : testsOn(`${adapter}, owners`, { mysql, postgres }[adapter])
   for (const [name, body] of cases) {
     run(
       `${adapter}: ${name}`,

@@ -1,4 +1,5 @@
 /** Where the stores of a test are: processes are told of it. */
+import * as Mysql from "dunnock/mysql"
 import * as Postgres from "dunnock/postgres"
 import * as Sqlite from "dunnock/sqlite"
 import type { EventStoreError } from "dunnock/EventStoreError"
@@ -8,24 +9,31 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { DocumentStore } from "../../src/repository/DocumentStore.ts"
 import { file } from "../contract/scratch.ts"
-import { postgres } from "../services/mod.ts"
+import { mysql, postgres } from "../services/mod.ts"
 
 export type Place =
   | { readonly adapter: "sqlite"; readonly filename: string }
-  | { readonly adapter: "postgres"; readonly url: string }
+  | { readonly adapter: "postgres" | "mysql"; readonly url: string }
 
 /** New places, gone when the scope closes. */
 export const places: {
   readonly [A in Place["adapter"]]: Effect.Effect<Place, never, Scope.Scope>
 } = {
   sqlite: Effect.map(file, (filename) => ({ adapter: "sqlite", filename })),
-  postgres: Effect.map(postgres.database, ({ url }) => ({ adapter: "postgres", url }))
+  postgres: Effect.map(postgres.database, ({ url }) => ({ adapter: "postgres", url })),
+  mysql: Effect.map(mysql.database, ({ url }) => ({ adapter: "mysql", url }))
 }
 
 /** The stores in a place. */
 export const stores = (
   place: Place
-): Layer.Layer<EventStore.EventStore | DocumentStore, EventStoreError> =>
-  place.adapter === "sqlite"
-    ? Sqlite.layer({ filename: place.filename, busyTimeout: "20 seconds" })
-    : Postgres.layer({ url: place.url })
+): Layer.Layer<EventStore.EventStore | DocumentStore, EventStoreError> => {
+  switch (place.adapter) {
+    case "sqlite":
+      return Sqlite.layer({ filename: place.filename, busyTimeout: "20 seconds" })
+    case "postgres":
+      return Postgres.layer({ url: place.url })
+    case "mysql":
+      return Mysql.layer({ url: place.url })
+  }
+}

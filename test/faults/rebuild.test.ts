@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { EventStore } from "dunnock"
 import { Effect, Fiber, Option, Stream } from "effect"
 import { testsOn } from "../services/bun.ts"
-import { postgres } from "../services/mod.ts"
+import { mysql, postgres } from "../services/mod.ts"
 import { places, stores } from "./places.ts"
 import { byId, expected, rowsOf, tally } from "./tally.ts"
 import { load, range, times, write } from "./writes.ts"
@@ -63,8 +63,8 @@ const rebuilds = (what: string) =>
     console.log(`${what}: ${count} rebuilds, ${reports} reports, ${appends} appends, ${rate} a second`)
   })
 
-for (const adapter of ["sqlite", "postgres"] as const) {
-  const run = adapter === "sqlite" ? test : testsOn("postgres, rebuilds", postgres)
+for (const adapter of ["sqlite", "postgres", "mysql"] as const) {
+  const run = adapter === "sqlite" ? test : testsOn(`${adapter}, rebuilds`, { mysql, postgres }[adapter])
   for (const [how, layer] of [["async", Tally.layer], ["inline", Tally.layerInline]] as const) {
     run(
       `${adapter}, ${how}: documents made anew while events come are row for row those of a fresh projection`,

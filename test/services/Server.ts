@@ -37,8 +37,7 @@ export interface Kind {
 /** A server that runs. */
 export interface Server {
   readonly place: Place
-  /** Its process. */
-  readonly pid: () => number
+  readonly isRunning: () => boolean
   /** Ends the process by a signal, and waits until it has ended. */
   readonly end: (signal: NodeJS.Signals) => Promise<void>
   /** Starts it again after `end`, on the same port and data, and waits until it can be used. */
@@ -158,7 +157,7 @@ const launch = async (kind: Kind, place: Place, watch: (pid: number) => void) =>
   }
   child.unref()
   return {
-    pid: child.pid!,
+    isRunning: () => running,
     end: async (signal: NodeJS.Signals) => {
       child.ref()
       if (running) child.kill(signal)
@@ -188,7 +187,7 @@ export const start = async (kind: Kind): Promise<Server> => {
     }
     return {
       place,
-      pid: () => process.pid,
+      isRunning: () => process.isRunning(),
       end,
       startAgain: async () => {
         process = await launch(kind, place, watch)

@@ -80,12 +80,14 @@ const service = (description: Description): Service => {
   const { kind, missing, url } = description
   const variable = `DUNNOCK_${kind.name.toUpperCase()}_URL`
   const given = process.env[variable]
-  let started: Promise<string> | undefined
-  const shared = Effect.promise(() =>
-    started ??= given === undefined
-      ? Server.start(kind).then(({ place }) => url(place.port, place.password))
-      : Promise.resolve(given)
-  )
+  let started: Promise<Server.Server> | undefined
+  const shared = Effect.promise(async () => {
+    if (given !== undefined) return given
+    // Bun kills the processes of a test that takes too long, and this may be one of them.
+    if (started !== undefined && !(await started).isRunning()) started = undefined
+    const { place } = await (started ??= Server.start(kind))
+    return url(place.port, place.password)
+  })
   const own = Effect.acquireRelease(
     Effect.promise(() => Server.start(kind)),
     (server) => Effect.promise(server.stop)
