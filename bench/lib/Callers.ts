@@ -40,6 +40,8 @@ export interface Options<Store> {
   readonly callers: number
   /** The number of streams in a round. */
   readonly width: number
+  /** The number of callers while the store gets warm, if it is another. */
+  readonly warmUpCallers?: number
   /** How long the store gets warm, and how long it is measured, in milliseconds. */
   readonly warmUp: number
   readonly ms: number
@@ -50,13 +52,13 @@ export interface Options<Store> {
 /** Rounds of commands on streams that are new in each round. */
 export const drive = async <Store extends Commands>(
   store: Store,
-  { callers, ms, verify = async () => {}, warmUp, width }: Options<Store>
+  { callers, ms, verify = async () => {}, warmUp, warmUpCallers = callers, width }: Options<Store>
 ): Promise<Sample> => {
   const pick = random(42)
   let rounds = 0
   let expected = 0
 
-  const prepare = (limit: number) => async () => {
+  const prepare = (callers: number, limit: number) => async () => {
     const number = rounds++
     const name = (index: number) => `cart-${number}-${index}`
     await store.seed(
@@ -74,8 +76,8 @@ export const drive = async <Store extends Commands>(
     }
   }
 
-  await rate(warmUp, prepare(warmUp))
-  const sample = await rate(ms, prepare(ms))
+  await rate(warmUp, prepare(warmUpCallers, warmUp))
+  const sample = await rate(ms, prepare(callers, ms))
   const stored = await store.count()
   check(stored === expected, `${stored} events stored, ${expected} expected`)
   await verify(store, expected)
@@ -83,10 +85,15 @@ export const drive = async <Store extends Commands>(
   return sample
 }
 
+/** For how long a store is driven, and how. */
+export type Times = Pick<Options<never>, "width" | "warmUp" | "warmUpCallers" | "ms">
+
 /** The times of a store in this process, which gets warm soon. */
-export const local = ({ quick }: Settings, ms: number): Pick<Options<never>, "width" | "warmUp" | "ms"> =>
+export const local = ({ quick }: Settings, ms: number): Times =>
   quick ? { width: 200, warmUp: 120, ms: 200 } : { width: 1000, warmUp: ms * 0.6, ms }
 
-/** The times of a store on a server, which is asked far less often, so that its client needs longer to get warm. */
-export const remote = ({ quick }: Settings): Pick<Options<never>, "width" | "warmUp" | "ms"> =>
-  quick ? { width: 200, warmUp: 300, ms: 300 } : { width: 1000, warmUp: 4000, ms: 2000 }
+/** The times of a store on a server: one caller waits so much that its client would never get warm, but with many it does. */
+export const remote = ({ quick }: Settings): Times =>
+  quick
+    ? { width: 200, warmUp: 300, warmUpCallers: 32, ms: 300 }
+    : { width: 1000, warmUp: 3000, warmUpCallers: 32, ms: 2000 }

@@ -15,19 +15,18 @@ create table view (id text primary key, count int not null, total bigint not nul
 export const open = async (server: string): Promise<Projector> => {
   const { url } = await database(server, "bench_project_act", true)
   const connection = await client(url)
-  let seen = 0
-  let isOver = () => false
+  const progress = { seen: 0, isOver: () => false }
   const { app, store } = await connect(url, {
     drainLimit: 500, // the best of 100, 500 and 5,000
     handle: async ({ data, stream }) => {
-      if (isOver()) throw new Error("the time is over")
+      if (progress.isOver()) throw new Error("the time is over")
       await connection.query({
         name: "write",
         text: `insert into view as v values ($1, 1, $2) on conflict (id)
           do update set count = v.count + 1, total = v.total + excluded.total`,
         values: [stream, data.quantity * data.price]
       })
-      seen++
+      progress.seen++
     }
   })
   return {
@@ -41,9 +40,10 @@ export const open = async (server: string): Promise<Projector> => {
     },
     forget: async () => void await connection.query(views),
     project: async (total, expired) => {
-      isOver = expired
-      while (seen < total && !expired()) await app.drain()
-      return seen
+      progress.seen = 0
+      progress.isOver = expired
+      while (progress.seen < total && !expired()) await app.drain()
+      return progress.seen
     },
     view: async () => {
       const { rows } = await connection.query(

@@ -47,12 +47,12 @@ const measure = (contender: string, drive: typeof idle): Measure => async (setti
   await appender.close()
   const handled = new Set(delays.map(([id]) => id)).size
   check(stored === events, `${stored} events stored, ${events} expected`)
-  check(
-    handled === events && delays.length === events,
-    `${delays.length} events handled, ${handled} of ${events}`
-  )
+  check(handled === events, `${handled} events handled, ${events} expected`)
   const values = delays.flatMap(([id, ms]) => Number(id) < warmUp ? [] : [ms])
-  return { value: quantile(values, 0.5), p99: quantile(values, 0.99) }
+  const sample = { value: quantile(values, 0.5), p99: quantile(values, 0.99) }
+  return delays.length === events
+    ? sample
+    : { ...sample, note: `${delays.length - events} events came twice` }
 }
 
 const inCase = (name: string, drive: typeof idle): Case => ({

@@ -57,9 +57,6 @@ export const Order = Aggregate.make("Order", {
   }
 })
 
-/** The events, as the read models take them in. */
-export type OrderEvents = typeof Order.events
-
 const refuse = (status: typeof Status.Type, command: string) =>
   Effect.fail(new WrongStatus({ status, command }))
 

@@ -15,18 +15,24 @@ import type { Failed } from "./ProjectionError.ts"
 export const collection: Collection = { name: "dunnock_projections", indexes: [] }
 
 /** A generation that is being built beside the live one. */
-export interface Building {
-  readonly generation: number
-  readonly version: number
+export interface Building extends Made {
   /** Of the code that builds it: what other code has begun is not gone on with. */
   readonly fingerprint: string
 }
 
-interface Places {
+/** A generation, and the version of the projection that made it. */
+export interface Made {
+  readonly generation: number
+  readonly version: number
+}
+
+export interface Places {
   /** The live generation; 0 as long as there is none. */
   readonly generation: number
   /** The version of the projection that made it; 0 as long as there is none. */
   readonly version: number
+  /** What was live before this version: programs of the version before go on with it until there are none. */
+  readonly previous: Made | null
   readonly building: Building | null
   /** The newest generation that there has ever been: a number is not given twice. */
   readonly last: number
@@ -71,15 +77,36 @@ export interface Checkpoint extends Counts {
   readonly at: number
 }
 
-const none: Pointer = { generation: 0, version: 0, building: null, last: 0, retired: [], at: 0 }
+const none: Pointer = {
+  generation: 0,
+  version: 0,
+  previous: null,
+  building: null,
+  last: 0,
+  retired: [],
+  at: 0
+}
 
-/** The documents of a generation. */
+/** The generation that programs of a version keep up to date and ask, if there is one. */
+export const ofVersion = (
+  { generation, previous, version: live }: Places,
+  version: number
+): number | undefined =>
+  live === version ? generation : previous?.version === version ? previous.generation : undefined
+
+/** The documents of a generation. No repository can have this name. */
 export const documentsOf = (name: string, indexes: ReadonlyArray<Field>, generation: number): Collection => ({
-  name: `${name}_${generation}`,
+  name: `${name}__${generation}`,
   indexes
 })
 
-export const checkpointId = (name: string, generation: number): string => `${name}/${generation}`
+/** Names of tables that differ only in case are one name, and so are those of projections. */
+const pointerId = (name: string): string => name.toLowerCase()
+
+export const checkpointId = (name: string, generation: number): string => `${pointerId(name)}/${generation}`
+
+/** The lease of those who keep the documents of a version up to date, or of those who build. */
+export const leaseId = (name: string, of: number | "build"): string => `${pointerId(name)}/lease/${of}`
 
 export const toCheckpoint = (document: StoredDocument | undefined): Checkpoint | undefined =>
   document && { ...JSON.parse(document.data) as Counts, position: document.position, at: document.version }
@@ -105,16 +132,18 @@ export const advance = (
 
 export const fresh: Counts = { handled: 0, skipped: 0, failure: null, removing: [] }
 
-const point = (name: string, { at }: Pointer, places: Places): Put => put(name, at, places, 0)
+/** Changes the pointer, if nobody else has. */
+export const point = (name: string, { at }: Pointer, places: Places): Put =>
+  put(pointerId(name), at, places, 0)
 
 export const readPointer = (
   documents: DocumentStore,
   name: string
 ): Effect.Effect<Pointer, DocumentStoreError> =>
-  Effect.map(documents.get(collection, [name]), ([document]) => toPointer(document))
+  Effect.map(documents.get(collection, [pointerId(name)]), ([document]) => toPointer(document))
 
 const toPointer = (document: StoredDocument | undefined): Pointer =>
-  document === undefined ? none : { ...JSON.parse(document.data) as Places, at: document.version }
+  document === undefined ? none : { ...none, ...JSON.parse(document.data) as Places, at: document.version }
 
 export const readCheckpoint = (
   documents: DocumentStore,
@@ -137,8 +166,7 @@ export const begin = (
   const generation = pointer.last + 1
   const building = { generation, version, fingerprint }
   const places: Places = {
-    generation: pointer.generation,
-    version: pointer.version,
+    ...placesOf(pointer),
     building,
     last: generation,
     retired: before === null ? retired : [...retired, before.generation]
@@ -147,16 +175,20 @@ export const begin = (
     documents.commit([
       point(name, pointer, places),
       advance(name, generation, 0, 0, fresh),
-      ...(before === null ? [] : [forget(name, before.generation)])
+      ...(before === null ? [] : [forget(checkpointId(name, before.generation))])
     ]),
     building
   )
 }
 
-const forget = (name: string, generation: number, expected: "any" | number = "any"): Write => ({
+/** Everything that a pointer says but where it is from. */
+export const placesOf = ({ at: _, ...places }: Pointer): Places => places
+
+/** Removes a checkpoint or a lease. */
+export const forget = (id: string, expected: "any" | number = "any"): Write => ({
   op: "remove",
   collection,
-  id: checkpointId(name, generation),
+  id,
   expected
 })
 
@@ -175,7 +207,7 @@ export const readBoth = (
 > =>
   Effect.map(
     documents.get(collection, [
-      name,
+      pointerId(name),
       checkpointId(name, generation),
       checkpointId(name, building?.generation ?? 0)
     ]),
@@ -187,8 +219,9 @@ export const readBoth = (
   )
 
 /**
- * Makes the generation that was built live, in one commit that holds only if the old one has not moved meanwhile and
- * stops it for good. Whoever calls this has seen that the new one has come as far: queries never go back.
+ * Makes the generation that was built live, in one commit that holds only if the old one has not moved meanwhile. Whoever
+ * calls this has seen that the new one has come as far: queries never go back. If the old one is of the same version it is
+ * stopped for good; that of another version is kept, for programs of that version.
  */
 export const promote = (
   documents: DocumentStore,
@@ -196,19 +229,29 @@ export const promote = (
   pointer: Pointer,
   old: Checkpoint | undefined
 ): Effect.Effect<void, DocumentStoreError> => {
-  const { building, generation: live, last, retired } = pointer
-  const { generation, version } = building!
+  const { generation: live, last, previous } = pointer
+  const { generation, version } = pointer.building!
+  const keeps = old !== undefined && version !== pointer.version
+  const left = keeps ? previous?.generation ?? 0 : live
   const places = {
     generation,
     version,
+    previous: keeps ? { generation: live, version: pointer.version } : previous,
     building: null,
     last,
-    retired: live === 0 ? retired : [...retired, live]
+    retired: left === 0 ? pointer.retired : [...pointer.retired, left]
+  }
+  const unmoved: Write | undefined = old && {
+    op: keeps ? "check" : "remove",
+    collection,
+    id: checkpointId(name, live),
+    expected: old.at
   }
   return Effect.asVoid(
     documents.commit([
       point(name, pointer, places),
-      ...(old === undefined ? [] : [forget(name, live, old.at)])
+      ...(unmoved === undefined ? [] : [unmoved]),
+      ...(keeps && left !== 0 ? [forget(checkpointId(name, left))] : [])
     ])
   )
 }
@@ -221,10 +264,8 @@ export const sweep = Effect.fnUntraced(function* (
   const pointer = yield* readPointer(documents, name)
   if (pointer.retired.length === 0) return
   for (const generation of pointer.retired) yield* documents.drop(documentsOf(name, [], generation))
-  const { building, generation, last, version } = pointer
-  const places = { generation, version, building, last, retired: [] }
   yield* documents.commit([
-    point(name, pointer, places),
-    ...pointer.retired.map((old) => forget(name, old))
+    point(name, pointer, { ...placesOf(pointer), retired: [] }),
+    ...pointer.retired.map((old) => forget(checkpointId(name, old)))
   ])
 })

@@ -64,8 +64,9 @@ const generationsOf = <Doc>({ lastPointer, version }: Running<Doc>): ReadonlyArr
   const pointer = lastPointer()
   if (pointer === undefined) return []
   const { building } = pointer
+  const generation = Generations.ofVersion(pointer, version)
   return [
-    ...(pointer.version === version ? [{ generation: pointer.generation, isLive: true }] : []),
+    ...(generation !== undefined ? [{ generation, isLive: true }] : []),
     ...(building?.version === version ? [{ generation: building.generation, isLive: false }] : [])
   ]
 }

@@ -14,7 +14,7 @@ import * as Running from "./Running.ts"
 
 type StoreError = EventStoreError | DocumentStoreError
 
-/** Waits until the live generation has taken in every event up to a position. */
+/** Waits until the documents of this version have taken in every event up to a position. */
 export const waitFor = <Doc>(
   running: Running.Running<Doc>,
   position: number,
@@ -43,21 +43,23 @@ export const waitFor = <Doc>(
 
 const reachedBy = Effect.fnUntraced(function* <Doc>(running: Running.Running<Doc>) {
   const { definition: { name, onFailure }, documents, here, version } = running
-  const { generation, version: live } = yield* running.pointer
-  if (live > version) {
+  const pointer = yield* running.pointer
+  const { version: live } = pointer
+  const generation = Generations.ofVersion(pointer, version)
+  if (generation === undefined && live > version) {
     return yield* Effect.fail(
       new ProjectionError({ reason: new Outdated({ projection: name, version, live }) })
     )
   }
   if (here.stopped !== undefined) return yield* Effect.fail(here.stopped)
-  const own = here.reached?.generation === generation ? here.reached.position : 0
-  const checkpoint = live === version
-    ? yield* Generations.readCheckpoint(documents, name, generation)
-    : undefined
+  const checkpoint = generation === undefined
+    ? undefined
+    : yield* Generations.readCheckpoint(documents, name, generation)
   if (checkpoint === undefined) {
     yield* running.refresh
     return 0
   }
+  const own = here.reached?.generation === generation ? here.reached.position : 0
   if (checkpoint.failure !== null && onFailure === "stop" && !running.works) {
     return yield* Effect.fail(
       new ProjectionError({ reason: new Failed({ projection: name, ...checkpoint.failure }) })
@@ -66,12 +68,32 @@ const reachedBy = Effect.fnUntraced(function* <Doc>(running: Running.Running<Doc
   return Math.max(own, checkpoint.removing.length > 0 ? 0 : checkpoint.position)
 })
 
+/** Waits until all that the log holds has been taken in; ends with whatever would hold it up for good. */
+export const started = <Doc>(
+  running: Running.Running<Doc>
+): Effect.Effect<void, ProjectionError | StoreError> => {
+  const trouble: Effect.Effect<never, ProjectionError | StoreError> = Effect.suspend(() => {
+    const stepped = running.here.progress.next()
+    const { trouble: cause } = running.here
+    return cause === undefined ? Effect.andThen(stepped, trouble) : Effect.failCause(cause)
+  })
+  return Effect.flatMap(
+    running.store.head,
+    (head) => Effect.raceFirst(waitFor(running, head, Duration.infinity), trouble)
+  )
+}
+
 /** How the projection is doing. */
 export const status = Effect.fnUntraced(function* <Doc>(
   running: Running.Running<Doc>
 ): Effect.fn.Return<Status, StoreError> {
   const { definition: { name: projection }, documents, here, store } = running
-  const { building, generation, version } = yield* running.refresh
+  const pointer = yield* running.refresh
+  const { building } = pointer
+  const mine = Generations.ofVersion(pointer, running.version)
+  const { generation, version } = mine === undefined
+    ? pointer
+    : { generation: mine, version: running.version }
   const [live, built] = yield* Effect.all([
     Generations.readCheckpoint(documents, projection, generation),
     building === null
@@ -120,7 +142,10 @@ export const rebuild = <Doc>(
     const since = yield* Clock.currentTimeMillis
     const begun = before.building === null ? undefined : yield* checkpointOf(running, before.building)
     const building = yield* Effect.forkScoped(
-      Running.build(running, ({ generation }) => generation > before.generation)
+      Running.build(
+        running,
+        ({ generation, version }) => version === running.version && generation > before.generation
+      )
     )
     let percent = 0
     const look = Effect.fnUntraced(function* (done: boolean) {

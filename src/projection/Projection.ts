@@ -35,14 +35,14 @@
  * @module
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type * as Event from "../event/Event.ts"
 import type * as Schema from "effect/Schema"
+import { type Appended, positionOf } from "../event/Appended.ts"
 import * as EventStore from "../event/EventStore.ts"
-import type { Receipt } from "../event/EventStoreDriver.ts"
 import type { EventStoreError } from "../event/EventStoreError.ts"
 import { DocumentStore } from "../repository/DocumentStore.ts"
 import type { DocumentStoreError } from "../repository/DocumentStoreError.ts"
@@ -114,7 +114,7 @@ export interface Progress {
 
 /** How a projection is doing. */
 export interface Status {
-  /** The generation of documents that is live: grows with every rebuild. */
+  /** The generation of documents that is live for this version: grows with every rebuild. */
   readonly generation: number
   /** The version of the projection that made them. */
   readonly version: number
@@ -174,14 +174,14 @@ export interface Projection<in out Name extends string, in out E, in out Doc, in
   readonly id: (event: Event.Recorded<E>) => ReadonlyArray<string>
   /** What an event makes of a document. */
   readonly evolve: Evolve<E, Doc>
-  /** Its documents, as of the generation that is live. */
+  /** Its documents, as of the generation that is live for this version. */
   readonly queries: Effect.Effect<Queries.Queries<Doc, Encoded>, never, Service<Name>>
   /**
    * Waits until the documents reflect what was appended, given the receipts or a position: then queries see it. Fails with
    * `TimedOut` after 10 seconds, or as long as is given; at once if the projection has stopped.
    */
   readonly waitFor: (
-    appended: number | Receipt | ReadonlyArray<Receipt>,
+    appended: Appended,
     timeout?: Duration.Input
   ) => Effect.Effect<void, ProjectionError | DocumentStoreError, Service<Name>>
   /**
@@ -199,20 +199,25 @@ export interface Projection<in out Name extends string, in out E, in out Doc, in
    * Keeps the documents up to date in the background, exactly once for every event: they are written together with how
    * far they go. (In a document store that has no transactions they are written before; events that come again leave
    * alone what they have changed.) One process does it, and another takes over when that one dies. It is ready when
-   * documents of this version are live, so that one that starts with a new version builds them first, while processes of
-   * the version before go on.
+   * there are documents of this version, so that one that starts with a new version builds them first. Processes of the
+   * version before go on with theirs, until the last of them has ended.
    */
   readonly layer: ProjectionLayer<Name>
   /**
-   * Writes the documents in the transaction of each append, so that queries see at once what was appended; what other
-   * writers append without it is taken in from the log. It is ready when it has caught up. Needs a document store that
+   * Writes the documents in the transaction of each append, so that queries see at once what was appended. What other
+   * writers append without it (processes of another version are such) is taken in from the log; until that is done, some
+   * milliseconds later, what is appended with it is not written at once either, but taken in after theirs: use `waitFor`
+   * where there are such writers. It is ready when it has caught up. Needs a document store that
    * shares the transactions of the event store, or fails with `NotInline`. While an event cannot be taken in, appending it
    * fails with `InlineFailed`.
    */
   readonly layerInline: ProjectionLayer<Name>
   /** Keeps the documents in the memory of this process, made from the log at the start. It is ready when it has caught up. */
   readonly layerLive: ProjectionLayer<Name, EventStore.EventStore>
-  /** Only asks: other processes keep the documents up to date. */
+  /**
+   * Only asks: other processes keep the documents up to date. Fails with `NotLive` before these have built them, and with
+   * `Outdated` when they have been dropped for those of a newer version.
+   */
   readonly layerQueries: ProjectionLayer<Name>
 }
 
@@ -261,13 +266,6 @@ const layerMemory: Layer.Layer<DocumentStore> = Layer.sync(
   () => MemoryDocuments.make("live").documents
 )
 
-const positionOf = (appended: number | Receipt | ReadonlyArray<Receipt>): number =>
-  typeof appended === "number"
-    ? appended
-    : "position" in appended
-    ? appended.position
-    : Math.max(0, ...appended.map(({ position }) => position))
-
 const start = Effect.fnUntraced(function* <Name extends string, Doc>(
   name: Name,
   compiled: Compiled.Compiled<Doc>,
@@ -289,7 +287,7 @@ const start = Effect.fnUntraced(function* <Name extends string, Doc>(
     yield* Effect.forkScoped(Running.keepPointer(running))
   }
   if (how === "inline" || how === "live") {
-    yield* ProgressOf.waitFor(running, yield* store.head, Duration.infinity)
+    yield* ProgressOf.started(running)
   }
   const service: Service<Name> = {
     name,

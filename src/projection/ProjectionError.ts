@@ -43,7 +43,10 @@ const OutdatedBase: ErrorClass<Outdated, "Outdated", {
   live: Schema.Number
 })
 
-/** A newer version of the projection is live; this program knows an older one. Ask a program of the newer version. */
+/**
+ * A newer version of the projection is live, and what was kept for this program's version has been dropped, since no program
+ * of this version has worked on it for long. Ask a program of the newer version.
+ */
 export class Outdated extends OutdatedBase {
   override get message(): string {
     return `version ${this.live} of ${this.projection} is live, this program has version ${this.version}`

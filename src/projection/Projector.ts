@@ -18,8 +18,8 @@ export interface Projector<Doc> {
   readonly indexes: ReadonlyArray<Field>
   readonly store: EventStore.EventStore
   readonly documents: DocumentStore
-  /** Told of every step. */
-  readonly onStep: (generation: number, position: number, handled: number) => void
+  /** Told of every step, and of how many events were taken in with it. */
+  readonly onStep: (generation: number, standing: Standing, handled: number) => void
 }
 
 /** How far a run has come. */
@@ -27,6 +27,8 @@ export interface Standing {
   readonly checkpoint: Generations.Checkpoint
   /** Where it is; beyond its checkpoint if there was nothing to write. */
   readonly position: number
+  /** The position of the newest event of the log, as last seen; undefined if that was never. */
+  readonly head: number | undefined
 }
 
 /**
@@ -49,6 +51,7 @@ const unsavedFor = 100
 interface Page {
   readonly events: ReadonlyArray<StoredEvent>
   readonly upTo: number
+  readonly head: number
   /** Asked for before reading. */
   readonly changed: Effect.Effect<void>
 }
@@ -101,11 +104,15 @@ const follow = Effect.fnUntraced(function* <Doc, E>(
   let size = firstSize
   let savedAt = yield* Clock.currentTimeMillis
   let next: Effect.Effect<Page, EventStoreError> = readPage(projector, position, size)
-  onStep(generation, position, 0)
+  let head: number | undefined
+  const standing = (): Standing => ({ checkpoint: writer.checkpoint(), position, head })
+  onStep(generation, standing(), 0)
   while (true) {
-    const { changed, events, upTo } = yield* next
+    const page: Page = yield* next
+    const { changed, events, upTo } = page
+    head = page.head
     if (upTo <= position) {
-      const then = yield* atEnd({ checkpoint: writer.checkpoint(), position }, changed)
+      const then = yield* atEnd(standing(), changed)
       if (then === "end" || then === "again") return then
       if (then === "save" && position > writer.checkpoint().position) {
         yield* writer.write(position, [], 0, [])
@@ -119,7 +126,7 @@ const follow = Effect.fnUntraced(function* <Doc, E>(
     const reached = yield* takeIn(projector, writer, known, events, upTo, savedAt)
     position = upTo
     savedAt = reached
-    onStep(generation, position, events.length)
+    onStep(generation, standing(), events.length)
   }
 })
 
@@ -131,9 +138,14 @@ const readPage = <Doc>(
   Effect.suspend(() => {
     // Asked for before reading, so that an append in between is not missed.
     const changed = store.changed()
-    return Effect.map(
+    return Effect.flatMap(
       store.driver.readLog({ after, limit, queries: [{ types: definition.events.types }] }),
-      ({ events, upTo }) => ({ events, upTo, changed })
+      ({ events, upTo }) =>
+        // A page that is not full mostly ends with the log.
+        Effect.map(
+          events.length < limit ? Effect.succeed(upTo) : store.head,
+          (head) => ({ events, upTo, head, changed })
+        )
     )
   })
 

@@ -1,4 +1,4 @@
-// The documents of the generation that is live, to be asked. Not public.
+// The documents of the generation that is live for this version, to be asked. Not public.
 import * as Effect from "effect/Effect"
 import type { DocumentStore } from "../repository/DocumentStore.ts"
 import type { DocumentStoreError } from "../repository/DocumentStoreError.ts"
@@ -28,16 +28,16 @@ const onLive = <Doc, A, E>(
   const { definition: { name }, indexes, refresh } = running
   const ask = (pointer: Generations.Pointer): Effect.Effect<A, E | ProjectionError | DocumentStoreError> =>
     Effect.suspend(() => {
-      const problem = problemOf(running, pointer)
-      if (problem !== undefined) return Effect.fail(problem)
+      const generation = Generations.ofVersion(pointer, running.version)
+      if (generation === undefined) return Effect.fail(problemOf(running, pointer))
       const { documents, isMissing } = watched(running.documents)
       return Effect.flatMap(
-        body(documents, Generations.documentsOf(name, indexes, pointer.generation)),
+        body(documents, Generations.documentsOf(name, indexes, generation)),
         (answer) =>
           !isMissing()
             ? Effect.succeed(answer)
             : Effect.flatMap(refresh, (now) =>
-              now.generation === pointer.generation ? Effect.succeed(answer) : ask(now))
+              Generations.ofVersion(now, running.version) === generation ? Effect.succeed(answer) : ask(now))
       )
     })
   return Effect.flatMap(running.pointer, ask)
@@ -46,8 +46,8 @@ const onLive = <Doc, A, E>(
 const problemOf = <Doc>(
   { definition: { name: projection }, version }: Running<Doc>,
   { version: live }: Generations.Pointer
-): ProjectionError | undefined =>
-  live === version ? undefined : new ProjectionError({
+): ProjectionError =>
+  new ProjectionError({
     reason: live > version
       ? new Outdated({ projection, version, live })
       : new NotLive({ projection, version })

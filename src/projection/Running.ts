@@ -1,6 +1,7 @@
 // A projection at work in this process: it keeps the live generation up to date and builds new ones. Not public.
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { EventStoreError } from "../event/EventStoreError.ts"
@@ -8,6 +9,8 @@ import { DocumentStoreError } from "../repository/DocumentStoreError.ts"
 import { type Signal, signal } from "../subscription/Live.ts"
 import * as Generations from "./Generations.ts"
 import * as Lease from "./Lease.ts"
+import * as Measures from "./Measures.ts"
+import * as Previous from "./Previous.ts"
 import { Failed, Outdated, ProjectionError } from "./ProjectionError.ts"
 import * as Projector from "./Projector.ts"
 
@@ -26,12 +29,15 @@ export interface Running<Doc> extends Projector.Projector<Doc> {
   /** Which generation is live, as it was last read here. */
   readonly lastPointer: () => Generations.Pointer | undefined
   readonly here: Here
+  readonly measures: Measures.Measures
 }
 
 /** What is known only to the process that works. */
 export interface Here {
   /** How far the generation that this process works on has come. */
   reached: { readonly generation: number; readonly position: number } | undefined
+  /** What does not pass by itself, although it is tried again: a defect, or an error of a store for good. */
+  trouble: Cause.Cause<ProjectionError | StoreError> | undefined
   /** Why this process has stopped. */
   stopped: ProjectionError | undefined
   /** Events a second of late. */
@@ -50,10 +56,13 @@ export const make = <Doc>(
     & Omit<Projector.Projector<Doc>, "onStep">
     & Pick<Running<Doc>, "version" | "fingerprint" | "lease" | "works">
 ): Effect.Effect<Running<Doc>> =>
-  Effect.map(Effect.clockWith(Effect.succeed), (clock) => {
+  Effect.map(Effect.context<never>(), (context) => {
+    const clock = Context.get(context, Clock.Clock)
+    const measures = Measures.make(options.definition.name, context)
     let last: { readonly pointer: Generations.Pointer; readonly at: number } | undefined
     const here: Here = {
       reached: undefined,
+      trouble: undefined,
       stopped: undefined,
       rate: 0,
       progress: signal(),
@@ -73,6 +82,7 @@ export const make = <Doc>(
     return {
       ...options,
       here,
+      measures,
       refresh,
       pointer: Effect.suspend(() =>
         last !== undefined && clock.currentTimeMillisUnsafe() - last.at < freshFor
@@ -80,9 +90,10 @@ export const make = <Doc>(
           : refresh
       ),
       lastPointer: () => last?.pointer,
-      onStep: (generation, position, handled) => {
+      onStep: (generation, standing, handled) => {
         here.rate = rate(handled)
-        here.reached = { generation, position }
+        here.reached = { generation, position: standing.position }
+        measures.step(generation, standing)
         here.progress.notify()
       }
     }
@@ -111,13 +122,14 @@ const outdated = <Doc>({ definition, version }: Running<Doc>, live: number) =>
   error(new Outdated({ projection: definition.name, version, live }))
 
 /**
- * Tries again for as long as `isPassing` says of what went wrong that it passes: at once if another has come first, after
- * growing pauses otherwise. A failure of the projection itself ends it.
+ * Tries again: at once if another has come first, after growing pauses if what went wrong passes by itself, as a store that
+ * is away does. A failure of the projection itself ends it. So does what does not pass by itself, a defect for one; unless
+ * somebody is given, `onTrouble`, who hears of it and wants it to be tried again all the same.
  */
 const persistently = <A, E>(
   name: string,
   self: Effect.Effect<A, E | Failed>,
-  isPassing: (cause: Cause.Cause<E>) => boolean
+  onTrouble?: (cause: Cause.Cause<Exclude<E, Failed>>) => void
 ): Effect.Effect<A, Exclude<E, Failed> | ProjectionError> => {
   const attempt = (pause: number): Effect.Effect<A, Exclude<E, Failed> | ProjectionError> =>
     Effect.flatMap(Clock.currentTimeMillis, (begun) =>
@@ -126,10 +138,14 @@ const persistently = <A, E>(
         if (failure instanceof Failed) return Effect.fail(error(failure))
         if (isConflict(failure)) return Effect.andThen(Effect.yieldNow, attempt(firstPause))
         const left = cause as Cause.Cause<Exclude<E, Failed>>
-        if (failure instanceof ProjectionError || Cause.hasInterrupts(left) || !isPassing(left)) {
-          return Effect.failCause(left)
-        }
-        return Effect.logWarning(`${name} has to begin again`, cause).pipe(
+        const passes = isRetryable(left)
+        if (
+          failure instanceof ProjectionError || Cause.hasInterrupts(left) ||
+          !passes && onTrouble === undefined
+        ) return Effect.failCause(left)
+        if (!passes) onTrouble?.(left)
+        const log = passes ? Effect.logWarning : Effect.logError
+        return log(`${name} has to begin again`, cause).pipe(
           Effect.andThen(Effect.sleep(pause)),
           Effect.andThen(Clock.currentTimeMillis),
           Effect.flatMap((now) => attempt(now - begun > 10_000 ? firstPause : Math.min(pause * 2, 5_000)))
@@ -152,22 +168,34 @@ const isRetryable = (cause: Cause.Cause<unknown>): boolean =>
 const firstPause = 50
 
 /**
- * Keeps the live generation up to date, in one process at a time, for as long as it is of this version. `inline` is for
- * those who look after what the transactions of appends have left out.
+ * Keeps the generation of this version up to date, in one process at a time, for as long as there is one: it is live, or
+ * was so before a newer version. `inline` is for those who look after what the transactions of appends have left out.
  */
 export const keepLive = <Doc>(running: Running<Doc>, inline: boolean): Effect.Effect<void> => {
-  const { definition: { name }, documents, here, lease, version } = running
+  const { definition: { name }, documents, here, lease, measures, version } = running
   const work = Effect.gen(function* () {
+    measures.begin()
     while (true) {
       const pointer = yield* running.refresh
-      if (pointer.version !== version) return yield* Effect.fail(outdated(running, pointer.version))
-      yield* Projector.run(running, pointer.generation, inline ? afterInline : afterAppends)
+      const generation = Generations.ofVersion(pointer, version)
+      if (generation === undefined) return yield* Effect.fail(outdated(running, pointer.version))
+      yield* Projector.run(running, generation, inline ? afterInline : afterAppends)
       // Retired: another is live by now, or will be at once.
       yield* Effect.sleep(10)
     }
   })
-  // Whatever the stores say: there is nobody who could be told, and it may be better soon.
-  return persistently(name, Lease.hold(documents, `${name}/lease/${version}`, lease, work), () => true).pipe(
+  const held = Lease.hold(
+    documents,
+    Generations.leaseId(name, version),
+    lease,
+    Effect.raceFirst(work, Previous.letGo(documents, name, version, lease))
+  )
+  // Once it has started there is nobody who could be told, and it may be better soon.
+  const onTrouble = (cause: Cause.Cause<ProjectionError | StoreError>) => {
+    here.trouble = cause
+    here.progress.notify()
+  }
+  return persistently(name, held, onTrouble).pipe(
     Effect.catchIf((stopped) => stopped instanceof ProjectionError, (stopped) => {
       here.stopped = stopped
       here.progress.notify()
@@ -195,14 +223,17 @@ export const keepPointer = <Doc>({ here, refresh }: Running<Doc>): Effect.Effect
   Effect.forever(
     Effect.suspend(() =>
       Effect.raceFirst(here.moved.next(), Effect.sleep(freshFor / 2)).pipe(
-        Effect.andThen(Effect.ignore(refresh))
+        Effect.andThen(Effect.ignoreCause(refresh))
       )
     )
   )
 
-/** Waits until this version is live, and builds it if nobody else does. Fails if a newer one is. */
+/**
+ * Waits until there are documents of this version, and builds them if nobody else does. Fails if a newer one is live, and
+ * what there was of this one has been dropped.
+ */
 export const ensureLive = <Doc>(running: Running<Doc>): Effect.Effect<void, ProjectionError | StoreError> =>
-  build(running, ({ version }) => version >= running.version)
+  build(running, (pointer) => Generations.ofVersion(pointer, running.version) !== undefined)
 
 /**
  * Builds a new generation beside the live one and makes it live, unless the goal is reached before: by this process, or
@@ -215,10 +246,14 @@ export const build = <Doc>(
   const { definition: { name }, documents, lease, version } = running
   const isReached = Effect.flatMap(
     running.refresh,
-    (pointer) =>
-      pointer.version > version || (pointer.building?.version ?? 0) > version && !goal(pointer)
-        ? Effect.fail(outdated(running, Math.max(pointer.version, pointer.building?.version ?? 0)))
-        : Effect.succeed(goal(pointer))
+    (pointer) => {
+      const newest = Math.max(pointer.version, pointer.building?.version ?? 0)
+      return goal(pointer)
+        ? Effect.succeed(true)
+        : newest > version
+        ? Effect.fail(outdated(running, newest))
+        : Effect.succeed(false)
+    }
   )
   const reached: Effect.Effect<void, DocumentStoreError | ProjectionError> = Effect.flatMap(
     isReached,
@@ -230,15 +265,15 @@ export const build = <Doc>(
       yield* Projector.run({ ...running, onStep: () => {} }, generation, promote(running, generation))
     }
   })
-  const held = Lease.hold(documents, `${name}/lease/build`, lease, work)
+  const held = Lease.hold(documents, Generations.leaseId(name, "build"), lease, work)
   return persistently(
     name,
     isReached.pipe(
       Effect.flatMap((yes) => yes ? Effect.void : Effect.raceFirst(held, reached)),
-      Effect.andThen(Generations.sweep(documents, name)),
-      Effect.andThen(Effect.asVoid(running.refresh))
-    ),
-    isRetryable
+      // Before anything is dropped, so that nothing is asked here that is no longer there.
+      Effect.andThen(running.refresh),
+      Effect.andThen(Generations.sweep(documents, name))
+    )
   )
 }
 

@@ -75,6 +75,17 @@ export const problemOfCollection = (collection: Collection): Problem => {
   known.add(collection)
 }
 
+/** What is wrong with the name of a repository, besides what makes it no collection's: others write there. */
+export const problemOfRepository = (name: string): Problem =>
+  /^dunnock_/i.test(name)
+    ? error("the name of a repository", `"${name}" begins with "dunnock_": what does is kept by this library`)
+    : /__\d+$/.test(name)
+    ? error(
+      "the name of a repository",
+      `"${name}" ends in "__" and digits: so do the collections of projections`
+    )
+    : undefined
+
 /** What is wrong with ids to look for, if anything is. */
 export const problemOfIds = (ids: ReadonlyArray<string>): Problem => {
   for (const [i, id] of ids.entries()) {

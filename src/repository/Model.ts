@@ -8,6 +8,7 @@ import type { Field, Kind, StoredDocument } from "./DocumentStore.ts"
 import { DocumentStoreError, Unreadable } from "./DocumentStoreError.ts"
 import * as Input from "./Input.ts"
 import type { Document } from "./Queries.ts"
+import * as StoredNames from "./StoredNames.ts"
 
 /** A field of documents, as conditions need to know it. */
 export interface FieldModel {
@@ -68,27 +69,23 @@ const readable = (parse: (input: unknown) => unknown) => (input: unknown): unkno
 
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
 
-/** The fields of a struct, a class, or a union of such. */
+/** The fields of a struct, a class, or a union of such, by their names in a document. */
 const fieldsOf = (ast: SchemaAST.AST): ReadonlyMap<string, FieldModel> => {
-  const types = new Map<string, Array<SchemaAST.AST>>()
-  for (const { propertySignatures } of objectsOf(ast)) {
-    for (const { name, type } of propertySignatures) {
-      if (typeof name !== "string") continue
-      if (name.startsWith("$")) throw new Error(`a field's name must not begin with "$": "${name}"`)
-      types.set(name, [...types.get(name) ?? [], type])
+  const found = new Map<string, { readonly stored: string; readonly types: Array<SchemaAST.AST> }>()
+  for (const [name, { stored, type }] of membersOf(ast).flatMap((member) => [...StoredNames.of(member)])) {
+    for (const each of [name, stored]) {
+      if (each.startsWith("$")) throw new Error(`a field's name must not begin with "$": "${each}"`)
     }
+    const before = found.get(name)
+    if (before === undefined) found.set(name, { stored, types: [type] })
+    else if (before.stored === stored) before.types.push(type)
+    else throw new Error(`the field "${name}" is stored as "${before.stored}" and as "${stored}": it must be one`)
   }
-  return new Map([...types].map(([name, types]) => [name, fieldOf(name, types)]))
+  return new Map([...found].map(([name, { stored, types }]) => [name, fieldOf(stored, types)]))
 }
 
-const objectsOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.Objects> =>
-  ast.encoding !== undefined
-    ? objectsOf(ast.encoding[0].to)
-    : ast._tag === "Objects"
-    ? [ast]
-    : ast._tag === "Union"
-    ? ast.types.flatMap(objectsOf)
-    : []
+const membersOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> =>
+  ast._tag === "Union" && ast.encoding === undefined ? ast.types.flatMap(membersOf) : [ast]
 
 const fieldOf = (name: string, types: ReadonlyArray<SchemaAST.AST>): FieldModel => {
   const parts = types.flatMap(partsOf)

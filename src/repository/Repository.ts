@@ -172,7 +172,8 @@ const pause = (again: number): number => again === 1 ? 0 : Math.random() * Math.
 
 /**
  * Defines a repository. The name is a letter, then letters, digits and `_`, at most 48 characters; programs that share a
- * store and a name share the documents. Throws if the name is none, or if a field's name begins with `$`.
+ * store and a name share the documents. Names that begin with `dunnock_` or end in `__` and digits are kept for what this
+ * library keeps: they are refused. Throws if the name is none, or if a field's name begins with `$`.
  */
 export const make = <A, E>(name: string, options: Options<A, E>): Repository<A, E> => {
   const model = Model.make(options.schema)
@@ -180,7 +181,7 @@ export const make = <A, E>(name: string, options: Options<A, E>): Repository<A, 
     fieldOf(model, `the indexes of ${name}`, index).field
   )
   const collection: Store.Collection = { name, indexes }
-  const problem = Input.problemOfCollection(collection)
+  const problem = Input.problemOfCollection(collection) ?? Input.problemOfRepository(name)
   if (problem !== undefined) throw problem
   const lifetime = options.timeToLive === undefined ? undefined : { timeToLive: options.timeToLive }
   expiryOf(lifetime, 0)

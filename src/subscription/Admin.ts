@@ -3,6 +3,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { positionOf } from "../event/Appended.ts"
 import type * as Event from "../event/Event.ts"
 import { EventStore } from "../event/EventStore.ts"
 import {
@@ -26,10 +27,13 @@ import { InvalidInput, NotParked, type Reason, SubscriptionError, TimedOut } fro
 export interface ShardStatus {
   /** 0, 1, … */
   readonly shard: number
-  /** Every event of the shard up to this position has been handled, skipped or parked, as of the last checkpoint. */
+  /**
+   * Every event of the shard up to this position has been handled, skipped or parked: as far as this process has come, if
+   * it works on the shard, or else as of the last checkpoint.
+   */
   readonly position: number
-  /** Positions of the log from there to its newest event; not each need be an event, nor one of this shard. */
-  readonly positionsBehind: number
+  /** How far it is behind, in positions of the log; not each need be an event, nor one of this shard. */
+  readonly lag: number
   /** The process that works on it, by a name of its own; undefined if none does. */
   readonly owner: string | undefined
   /** Until when the owner has it unless it renews, in milliseconds since 1970 UTC. */
@@ -84,14 +88,15 @@ export const make = <E>(name: string, events: Event.Set<E>, query: Query): Admin
     const shards = yield* Shards.readAll(documents, name)
     const parked = yield* Effect.forEach(shards, ({ state }) => Parking.count(documents, name, state.shard))
     const newest = yield* head
+    const { reached } = Live.of(documents, name)
     return {
       head: newest,
-      shards: shards.map(({ state }, i) => statusOf(state, parked[i]!, newest))
+      shards: shards.map(({ state }, i) => statusOf(state, parked[i]!, newest, reached.get(state.shard) ?? 0))
     }
   }),
-  waitFor: (to, timeout = "10 seconds") =>
+  waitFor: (appended, timeout = "10 seconds") =>
     Effect.flatMap(DocumentStore, (documents) => {
-      const position = typeof to === "number" ? to : to.position
+      const position = positionOf(appended)
       return notA(position) ?? Shards.reached(documents, name, position).pipe(
         within(timeout, failure(new TimedOut({ subscription: name, position })))
       )
@@ -137,19 +142,24 @@ const within =
       Option.match({ onNone: () => otherwise, onSome: (value) => Effect.succeed(value) })
     )
 
-const statusOf = (state: Shards.ShardState, parked: number, head: number): ShardStatus => ({
-  shard: state.shard,
-  position: state.position,
-  positionsBehind: Math.max(head - state.position, 0),
-  owner: state.owner ?? undefined,
-  until: state.until,
-  replaying: state.position < state.replay,
-  handled: state.handled,
-  skipped: state.skipped,
-  rate: state.rate,
-  parked,
-  stopped: state.stopped ?? undefined
-})
+const statusOf = (state: Shards.ShardState, parked: number, head: number, here: number): ShardStatus => {
+  const replaying = state.position < state.replay
+  // What was reached here may be from before a reset.
+  const position = replaying ? state.position : Math.max(state.position, here)
+  return {
+    shard: state.shard,
+    position,
+    lag: Math.max(head - position, 0),
+    owner: state.owner ?? undefined,
+    until: state.until,
+    replaying,
+    handled: state.handled,
+    skipped: state.skipped,
+    rate: state.rate,
+    parked,
+    stopped: state.stopped ?? undefined
+  }
+}
 
 const find = (name: string, stream: string) =>
   Effect.gen(function* () {

@@ -17,7 +17,7 @@ const failures = Metric.counter("dunnock.subscription.failures", {
 const position = Metric.gauge("dunnock.subscription.position", {
   description: "Position in the log up to which everything has been handled"
 })
-const behind = Metric.gauge("dunnock.subscription.positions_behind", {
+const lag = Metric.gauge("dunnock.subscription.lag", {
   description:
     "Positions of the log between there and its newest event, as last seen; not each need be an event"
 })
@@ -31,7 +31,7 @@ export interface Measures {
     readonly handled: number
     readonly skipped: number
     readonly position: number
-    readonly behind: number
+    readonly lag: number
     readonly parked: number
   }) => void
 }
@@ -40,14 +40,14 @@ export const make = (name: string, shard: number): Measures => {
   const attributes = { "dunnock.subscription": name, "dunnock.shard": String(shard) }
   const of = <State>(metric: Metric.Metric<number, State>) => Metric.withAttributes(metric, attributes)
   const counted = { handled: of(handled), skipped: of(skipped), failures: of(failures) }
-  const gauged = { position: of(position), behind: of(behind), parked: of(parked) }
+  const gauged = { position: of(position), lag: of(lag), parked: of(parked) }
   return {
     failed: (context) => counted.failures.updateUnsafe(1, context),
     checkpoint: (context, values) => {
       counted.handled.updateUnsafe(values.handled, context)
       counted.skipped.updateUnsafe(values.skipped, context)
       gauged.position.updateUnsafe(values.position, context)
-      gauged.behind.updateUnsafe(Math.max(values.behind, 0), context)
+      gauged.lag.updateUnsafe(Math.max(values.lag, 0), context)
       gauged.parked.updateUnsafe(values.parked, context)
     }
   }

@@ -73,7 +73,7 @@ export const make = (
         measures.checkpoint(context, {
           ...counted,
           position,
-          behind: head - position,
+          lag: head - position,
           parked: parking.size()
         })
       }

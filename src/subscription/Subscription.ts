@@ -31,6 +31,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import type { Appended } from "../event/Appended.ts"
 import type * as Event from "../event/Event.ts"
 import { EventStore } from "../event/EventStore.ts"
 import type { Query } from "../event/EventStoreDriver.ts"
@@ -125,13 +126,13 @@ export interface Subscription<out Name extends string, in out E> {
   /** Where each shard stands, who works on it, and what is wrong. */
   readonly status: Effect.Effect<Admin.Status, StartError, EventStore | DocumentStore>
   /**
-   * Waits until every event up to a position, or that of a receipt, has been handled, skipped or parked. It ends at once
+   * Waits until what was appended, given the receipts or a position, has been handled, skipped or parked, and all before. It ends at once
    * where this process has handled it, else about a fifth of a second later, or half a second where nothing was to be
    * handled. Fails with `TimedOut` (after 10 seconds unless given), and with `Stopped` when a shard that has not come so
    * far has stopped.
    */
   readonly waitFor: (
-    to: number | { readonly position: number },
+    appended: Appended,
     timeout?: Duration.Input
   ) => Effect.Effect<void, SubscriptionError | DocumentStoreError, DocumentStore>
   /** The parked streams, in the order of their names; the first hundred unless told otherwise. */

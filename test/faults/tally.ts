@@ -68,7 +68,7 @@ export const rowsOf = <Name extends string>(
   Effect.gen(function* () {
     const documents = yield* DocumentStore
     const { generation } = yield* status
-    const rows = yield* documents.find({ name: `${name}_${generation}`, indexes: [] }, {
+    const rows = yield* documents.find({ name: `${name}__${generation}`, indexes: [] }, {
       where: undefined,
       sort: [],
       deleted: "with",

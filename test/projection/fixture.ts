@@ -74,7 +74,7 @@ export const byHand = (log: ReadonlyArray<Event.Recorded<Parcel>>, unit = 1): Do
 /** Every document that is stored of a generation. */
 export const stored = (documents: DocumentStore, generation: number) =>
   Effect.map(
-    documents.find({ name: `Places_${generation}`, indexes: [] }, {
+    documents.find({ name: `Places__${generation}`, indexes: [] }, {
       where: undefined,
       sort: [],
       deleted: "with",

@@ -37,7 +37,7 @@ const log = (store: EventStore.EventStore) => Stream.runCollect(store.log(events
 
 /** Whether some of the writes are documents of a generation. */
 const concerns = (generation: number) => (writes: ReadonlyArray<Write>) =>
-  writes.some(({ collection }) => collection.name === `Places_${generation}`)
+  writes.some(({ collection }) => collection.name === `Places__${generation}`)
 
 /** Documents whose n-th commit to a generation is never answered, and an effect that waits until it has come to that. */
 const hanging = (documents: DocumentStore, generation: number, n: number) => {

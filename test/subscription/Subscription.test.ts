@@ -165,9 +165,9 @@ describe("a subscription", () => {
         expect(values).toEqual({
           failures: 2,
           handled: 9,
+          lag: 0,
           parked_streams: 0,
           position: 10,
-          positions_behind: 0,
           skipped: 1
         })
       }).pipe(Effect.provideService(Metric.MetricRegistry, registry))

@@ -114,12 +114,12 @@ export const admin: ReadonlyArray<Case<Services>> = topic("status", {
       const before = yield* status
       yield* equal("head", before.head, 5)
       yield* equal("shards", before.shards.map(({ shard }) => shard), [0, 1])
-      yield* holds("one is behind", before.shards.some(({ positionsBehind }) => positionsBehind === 5))
+      yield* holds("one is behind", before.shards.some(({ lag }) => lag === 5))
       yield* latch.open
       yield* one.ask(mailer.waitFor(5))
       yield* one.close
       const after = yield* status
-      yield* equal("behind", after.shards.map(({ positionsBehind }) => positionsBehind), [0, 0])
+      yield* equal("behind", after.shards.map(({ lag }) => lag), [0, 0])
       yield* equal("owners", after.shards.map(({ owner }) => owner), [undefined, undefined])
       yield* equal("handled", after.shards.reduce((sum, { handled }) => sum + handled, 0), 5)
     })
