@@ -71,8 +71,7 @@ const program = Effect.gen(function* () {
 
   yield* title("The order view is rebuilt while orders keep coming")
   const coming = yield* Effect.forkChild(trade(1_001, 1_500))
-  yield* Stream.runForEach(OrderView.rebuild, drawProgress)
-  yield* Console.error()
+  yield* drawProgress(OrderView.rebuild)
   const more = yield* Fiber.join(coming)
   yield* OrderView.waitFor(more)
   yield* Console.log(`  ${yield* orders.count()} orders`)

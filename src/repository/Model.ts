@@ -79,13 +79,21 @@ const fieldsOf = (ast: SchemaAST.AST): ReadonlyMap<string, FieldModel> => {
     const before = found.get(name)
     if (before === undefined) found.set(name, { stored, types: [type] })
     else if (before.stored === stored) before.types.push(type)
-    else throw new Error(`the field "${name}" is stored as "${before.stored}" and as "${stored}": it must be one`)
+    else {throw new Error(
+        `the field "${name}" is stored as "${before.stored}" and as "${stored}": it must be one`
+      )}
   }
   return new Map([...found].map(([name, { stored, types }]) => [name, fieldOf(stored, types)]))
 }
 
-const membersOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> =>
-  ast._tag === "Union" && ast.encoding === undefined ? ast.types.flatMap(membersOf) : [ast]
+const membersOf = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
+  const to = ast.encoding?.[0].to
+  return to?._tag === "Union"
+    ? membersOf(to)
+    : ast._tag === "Union" && to === undefined
+    ? ast.types.flatMap(membersOf)
+    : [ast]
+}
 
 const fieldOf = (name: string, types: ReadonlyArray<SchemaAST.AST>): FieldModel => {
   const parts = types.flatMap(partsOf)

@@ -51,7 +51,10 @@ export interface Options<A, E> {
 
 /** How a document is changed. */
 export interface ChangeOptions {
-  /** The version it must have, 0 if it must be absent. Otherwise the reason is `VersionConflict`. */
+  /**
+   * The version it must have, 0 if it must be absent. Otherwise the reason is `VersionConflict`. Versions begin at 1 again
+   * after a document was removed or has expired: the same number may then be of another document.
+   */
   readonly expected?: number
 }
 
@@ -59,7 +62,7 @@ export interface ChangeOptions {
 export interface SaveOptions extends ChangeOptions {
   /** From when on it is as good as absent: a Date, or milliseconds since 1970 UTC. */
   readonly expiresAt?: Date | number
-  /** The same, counted from now. */
+  /** The same, counted from now. The next document with the id begins at version 1 again. */
   readonly timeToLive?: Duration.Input
 }
 
@@ -116,7 +119,7 @@ export interface Repository<in out A, in out E>
   ) => Effect.Effect<Option.Option<Updated<A>>, DocumentStoreError | E2, Store.DocumentStore | R2>
   /** Deletes a document softly: it is left out of what is found, unless asked for, and is there again when it is saved. */
   readonly delete: (id: string, options?: ChangeOptions) => Change<void>
-  /** Removes a document for good. */
+  /** Removes a document for good, its version too: the next one with its id begins at 1 again. */
   readonly remove: (id: string, options?: ChangeOptions) => Change<void>
   /** Saves many documents in one transaction. Gives their new versions. */
   readonly saveMany: (

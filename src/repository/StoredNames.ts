@@ -46,13 +46,9 @@ const isPlain = (ast: SchemaAST.AST): boolean => SchemaAST.toType(ast) === ast
 
 /** A type whose values are encoded by the one, and what comes of that by the other. */
 const chained = (one: SchemaAST.AST, other: SchemaAST.AST): SchemaAST.AST =>
-  isPlain(other)
-    ? one
-    : isPlain(one)
-    ? other
-    : Schema.make<Schema.Codec<unknown, unknown>>(other).pipe(
-      Schema.decodeTo(Schema.make<Schema.Codec<unknown, unknown>>(one))
-    ).ast
+  isPlain(other) ? one : isPlain(one) ? other : Schema.make<Schema.Codec<unknown, unknown>>(other).pipe(
+    Schema.decodeTo(Schema.make<Schema.Codec<unknown, unknown>>(one))
+  ).ast
 
 /** Finds out what a transformation renames, with an object that has something of its own in each field. */
 const renamed = (fields: Fields, transformation: SchemaAST.Link["transformation"]): Fields => {

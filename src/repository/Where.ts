@@ -150,10 +150,13 @@ const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> => 
   return proto === Object.prototype || proto === null
 }
 
-const onField = (field: FieldModel, at: string, value: unknown): ReadonlyArray<Condition> =>
-  isPlain(value)
-    ? Object.entries(value).map(([op, operand]) => onOperator(field, `${at}.${op}`, op, operand))
-    : [onOperator(field, at, "eq", value)]
+const onField = (field: FieldModel, at: string, value: unknown): ReadonlyArray<Condition> => {
+  if (!isPlain(value)) return [onOperator(field, at, "eq", value)]
+  const operators = Object.entries(value)
+  // It would hold of every document, which is hardly what was meant.
+  if (operators.length === 0) throw Input.error(at, "has no operator; leave the field out to ask for nothing")
+  return operators.map(([op, operand]) => onOperator(field, `${at}.${op}`, op, operand))
+}
 
 const onOperator = (model: FieldModel, at: string, op: string, operand: unknown): Condition => {
   const { field, ordered } = model

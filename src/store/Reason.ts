@@ -52,8 +52,10 @@ const OutcomeUnknownBase: ErrorClass<OutcomeUnknown, "OutcomeUnknown", {
 })
 
 /**
- * The connection broke while the append was being committed: it may or may not have been written, whole in either case.
- * Append the same events with the same ids again: a repeat gives the first result and never a second copy.
+ * The connection broke, or no answer came, while something was being committed: it may or may not have been written, whole
+ * or not at all. Of events: append them with the same ids again, a repeat gives the first result and never a second copy.
+ * Of documents: read them and look, or write again with the `expected` version of before, which fails with
+ * `VersionConflict` if they were written.
  */
 export class OutcomeUnknown extends OutcomeUnknownBase {
   override get message(): string {

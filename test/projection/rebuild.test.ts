@@ -252,15 +252,11 @@ for (const { name, place, runs, test } of adapters()) {
             yield* append(both.store, [put("new")])
             yield* next.waitFor(yield* both.store.head)
             expect(yield* stored(both.documents, 2)).toEqual(byHand(yield* log(both.store), 10))
-            const outdated = { _tag: "Outdated", projection: "Places", version: 1, live: 2 }
-            const waited = yield* Effect.flip(waitFor(yield* both.store.head, "1 minute"))
-            expect(waited.reason).toMatchObject(outdated)
-            expect((yield* Effect.flip(find())).reason).toMatchObject(outdated)
-            const late = yield* Effect.flip(Effect.void.pipe(living(Places.layer, both)))
-            expect(late.reason).toMatchObject(outdated)
+            yield* waitFor(yield* both.store.head)
+            expect((yield* find()).map(({ id }) => id)).toContain("new")
+            expect(yield* stored(both.documents, 1)).toEqual(byHand(yield* log(both.store)))
           }).pipe(living(next.layer, both))
         }).pipe(living(Places.layer, both))
-        expect(yield* collections(both.documents, [1, 2])).toEqual([false, true])
       })))
 
     test("that cannot take in an old event does not start, and the old one goes on", () =>
@@ -319,7 +315,8 @@ for (const { name, place, runs, test } of adapters()) {
               const { generation } = yield* next.status
               expect(generation).toBe(2)
               expect(yield* stored(both.documents, 2)).toEqual(byHand(yield* log(both.store), version))
-              expect(yield* collections(both.documents, [1])).toEqual([false])
+              // That of another version is kept for those who may still run it.
+              expect(yield* collections(both.documents, [1])).toEqual([version === 2])
             }).pipe(living(inline ? next.layerInline : next.layer, shaky))
           }))
       ),

@@ -350,4 +350,60 @@ describe("a definition", () => {
       expect(ids(yield* Shapes.find({ where: { side: { gt: 2 } } }))).toEqual(["s"])
       expect(ids(yield* Shapes.find({ where: { _tag: "Circle", side: { isNull: true } } }))).toEqual(["c"])
     })))
+
+  test("may rename what is stored: fields are asked for by their names in a document", () =>
+    run(Effect.gen(function* () {
+      const Person = Schema.Struct({
+        firstName: Schema.String,
+        bornAt: Schema.Date,
+        size: Schema.FiniteFromString
+      })
+        .pipe(Schema.encodeKeys({ firstName: "first_name", bornAt: "born_at" }))
+      const People = Repository.make("people", { schema: Person, indexes: ["firstName", "bornAt"] })
+      expect(People.collection.indexes.map(({ name }) => name)).toEqual(["first_name", "born_at"])
+      yield* People.save("a", { firstName: "ann", bornAt: new Date(5), size: 1 })
+      yield* People.save("b", { firstName: "bob", bornAt: new Date(9), size: 2 })
+      expect(ids(yield* People.find({ where: { firstName: "ann" } }))).toEqual(["a"])
+      expect(ids(yield* People.find({ where: { bornAt: { gt: new Date(5) }, size: 2 } }))).toEqual(["b"])
+      expect(ids(yield* People.find({ sort: { firstName: "desc" } }))).toEqual(["b", "a"])
+      expect(yield* reason(People.find({ where: { first_name: "ann" } as {} }))).toContain(
+        "there is no field"
+      )
+
+      class Child extends Schema.Class<Child>("Child")({ name: Schema.String, at: Schema.Date }) {}
+      const Children = Repository.make("children", { schema: Child.pipe(Schema.encodeKeys({ name: "n" })) })
+      yield* Children.save("c", new Child({ name: "cy", at: new Date(1) }))
+      expect(ids(yield* Children.find({ where: { name: "cy", at: new Date(1) } }))).toEqual(["c"])
+    })))
+
+  test("may swap names", () =>
+    run(Effect.gen(function* () {
+      const Swapped = Schema.Struct({ a: Schema.String, b: Schema.String }).pipe(
+        Schema.encodeKeys({ a: "b", b: "a" })
+      )
+      const Pairs = Repository.make("pairs", { schema: Swapped })
+      yield* Pairs.save("x", { a: "1", b: "2" })
+      expect(yield* Pairs.count({ where: { a: "1", b: "2" } })).toBe(1)
+      expect(yield* Pairs.count({ where: { a: "2" } })).toBe(0)
+    })))
+
+  test("that stores a field of a union under two names, or under one with $, is refused", () => {
+    const A = Schema.Struct({ a: Schema.String })
+    const make = (schema: Schema.Codec<any, any>) => () => Repository.make("a", { schema })
+    expect(make(Schema.Union([A, A.pipe(Schema.encodeKeys({ a: "b" }))]))).toThrow(
+      '"a" is stored as "a" and as "b"'
+    )
+    expect(make(A.pipe(Schema.encodeKeys({ a: "$a" })))).toThrow("$a")
+  })
+
+  test("with a field that is made of others has no conditions on it", () =>
+    run(Effect.gen(function* () {
+      const Full = Schema.Struct({ name: Schema.String }).pipe(
+        Schema.extendTo({ loud: Schema.String }, { loud: ({ name }) => Option.some(name.toUpperCase()) })
+      )
+      const Names = Repository.make("names", { schema: Full })
+      yield* Names.save("x", { name: "x", loud: "X" })
+      expect(yield* Names.count({ where: { name: "x" } })).toBe(1)
+      expect(yield* reason(Names.find({ where: { loud: "X" } }))).toContain('there is no field "loud"')
+    })))
 })

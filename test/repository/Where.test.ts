@@ -109,6 +109,7 @@ describe("what the compiler would refuse is refused, if it comes from JavaScript
       { where: { total: { gtt: 5 } } },
       "where.total.gtt: is no operator; there are eq, neq"
     ],
+    ["no operator", { where: { customer: {} } }, "where.customer: has no operator"],
     ["an operator that does not fit", { where: { total: { like: "5" } } }, 'where.like: "total" is no text'],
     [
       "an order that the store has not",
