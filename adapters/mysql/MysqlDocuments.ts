@@ -81,6 +81,7 @@ export const make = (database: Database, types: MysqlDialect.Types, log: string)
   /** Others may be doing the same: what is there is as it should be. */
   const collections = Collections.make<SqlError>({
     create: sql.create,
+    look: (collection) => database.run([Collections.looking(collection), []]),
     run: (statements) =>
       database.use((session) =>
         Effect.forEach(
@@ -116,9 +117,6 @@ export const make = (database: Database, types: MysqlDialect.Types, log: string)
       })
     )
 
-  const reading = <A>(collection: Collection, use: Effect.Effect<A, SqlError>) =>
-    failing(collections.using([collection], use))
-
   const documents: DocumentStore = {
     name,
     transactional: true,
@@ -142,9 +140,12 @@ export const make = (database: Database, types: MysqlDialect.Types, log: string)
       ),
     ...Documents.reading(
       sql,
-      (collection, statement) => reading(collection, Effect.map(database.run(statement), ({ rows }) => rows)),
       (collection, statement) =>
-        reading(collection, Effect.map(database.run(statement), ({ changes }) => changes))
+        failing(collections.reading(collection, Effect.map(database.run(statement), ({ rows }) => rows), [])),
+      (collection, statement) =>
+        failing(
+          collections.using([collection], Effect.map(database.run(statement), ({ changes }) => changes))
+        )
     )
   }
   return { documents, sql, collections }

@@ -27,7 +27,7 @@ export interface ConnectOptions {
   readonly ssl?: boolean | undefined
   /** The schema that holds the tables; it is created if it is missing. Defaults to the search path of the user. */
   readonly schema?: string | undefined
-  /** The most connections of this process, besides one that listens. Defaults to 10. */
+  /** The most connections of this process, besides one that listens and two that streams are loaded on. Defaults to 10. */
   readonly maxConnections?: number | undefined
 }
 
@@ -36,7 +36,7 @@ export type Options = ConnectOptions | {
   readonly client: PgClient.PgClient
 }
 
-/** A connection that nobody else uses. */
+/** A connection. */
 export interface Connection {
   /** Runs a statement and gives its rows, with the values in the order of their columns. */
   readonly run: (statement: Statement) => Effect.Effect<Rows, SqlError>
@@ -51,14 +51,16 @@ export interface Ending<out A> {
   readonly result: (rows: ReadonlyArray<Rows>) => A
 }
 
+type Lend = <A, E>(body: (connection: Connection) => Effect.Effect<A, E>) => Effect.Effect<A, E | SqlError>
+
 /** A database. */
 export interface Database {
   /** Names it in errors; without the password. */
   readonly name: string
-  /** Lends a connection. */
-  readonly use: <A, E>(
-    body: (connection: Connection) => Effect.Effect<A, E>
-  ) => Effect.Effect<A, E | SqlError>
+  /** Lends a connection that nobody else uses meanwhile. */
+  readonly use: Lend
+  /** Lends one that others use at the same time, for a short statement: what they send goes over the wire together. */
+  readonly share: Lend
   /** What a transaction begins with. */
   readonly begin: ReadonlyArray<Statement>
   /** A client, to migrate with. */
@@ -80,12 +82,11 @@ const connect = (options: ConnectOptions): Effect.Effect<Database, SqlError, Sco
     const config = configOf(options)
     // Statements of one borrower are pipelined, but a connection has only one borrower.
     const pool = yield* PgPool.make({ ...config, multiplex: true, multiplexConcurrency: 1 })
+    const shared = yield* PgPool.make({ ...config, multiplex: true, maxConnections: 2 })
     return {
       name: nameOf(config),
-      use: (body) =>
-        pool.use((connection) =>
-          body({ run: ([sql, parameters]) => connection.queryValues(sql, parameters) })
-        ),
+      use: lendFrom(pool),
+      share: lendFrom(shared),
       client: Effect.provideServiceEffect(
         PgClient.makeClient(config),
         Reactivity.Reactivity,
@@ -98,20 +99,27 @@ const connect = (options: ConnectOptions): Effect.Effect<Database, SqlError, Sco
     }
   })
 
-const fromClient = (client: PgClient.PgClient): Database => ({
-  name: nameOf(client.config),
-  use: (body) =>
+const lendFrom = (pool: PgPool.PgPool): Lend => (body) =>
+  pool.use((connection) => body({ run: ([sql, parameters]) => connection.queryValues(sql, parameters) }))
+
+const fromClient = (client: PgClient.PgClient): Database => {
+  const use: Lend = (body) =>
     Effect.scoped(
       Effect.flatMap(
         client.reserve,
         (connection) => body({ run: ([sql, parameters]) => connection.executeValues(sql, parameters) })
       )
-    ),
-  client: Effect.succeed(client),
-  begin: [begin, limits],
-  prepare: [],
-  listen: client.listen
-})
+    )
+  return {
+    name: nameOf(client.config),
+    use,
+    share: use,
+    client: Effect.succeed(client),
+    begin: [begin, limits],
+    prepare: [],
+    listen: client.listen
+  }
+}
 
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
@@ -157,7 +165,11 @@ export const run = (
   phase: Phase,
   statement: Statement
 ): Effect.Effect<Rows, DatabaseError> =>
-  lend(database, (connection) => inPhase(phase, connection.run(statement)))
+  lend(database.use, (connection) => inPhase(phase, connection.run(statement)))
+
+/** The same for a short statement that reads, on a connection that others use at the same time. */
+export const load = (database: Database, statement: Statement): Effect.Effect<Rows, DatabaseError> =>
+  lend(database.share, (connection) => inPhase("read", connection.run(statement)))
 
 /**
  * Runs a transaction, left to finish when it is interrupted. A lost answer to its end means that it may have been kept.
@@ -167,7 +179,7 @@ export const transaction = <A, E>(
   database: Database,
   body: (ask: Ask) => Effect.Effect<Ending<A>, E>
 ): Effect.Effect<A, E | DatabaseError> =>
-  lend(database, (connection) =>
+  lend(database.use, (connection) =>
     Effect.suspend(() => {
       let state: "new" | "open" | "over" = "new"
       const send = (statements: ReadonlyArray<Statement>, phase: Phase) => {
@@ -193,11 +205,11 @@ export const transaction = <A, E>(
     }))
 
 const lend = <A, E>(
-  database: Database,
+  lending: Lend,
   body: (connection: Connection) => Effect.Effect<A, E | DatabaseError>
 ): Effect.Effect<A, E | DatabaseError> =>
   Effect.catchIf(
-    database.use(body),
+    lending(body),
     isSqlError,
     (error) => Effect.fail(new DatabaseError(error, "read"))
   ) as Effect.Effect<

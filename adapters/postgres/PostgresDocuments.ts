@@ -34,6 +34,7 @@ export const make = (database: Database, log: string): PostgresDocuments => {
   const sql = Documents.statements(PostgresDialect.documents)
   const collections = Collections.make<DatabaseError>({
     create: sql.create,
+    look: (collection) => run(database, "read", [Collections.looking(collection), []]),
     run: (statements) =>
       transaction(database, () =>
         Effect.succeed({
@@ -102,7 +103,7 @@ export const make = (database: Database, log: string): PostgresDocuments => {
       ),
     ...Documents.reading(
       sql,
-      (collection, statement) => fail(collections.using([collection], run(database, "read", statement))),
+      (collection, statement) => fail(collections.reading(collection, run(database, "read", statement), [])),
       (collection, statement) =>
         Effect.map(
           fail(collections.using([collection], run(database, "commit", counting(statement)))),

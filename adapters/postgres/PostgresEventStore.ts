@@ -6,7 +6,7 @@ import * as EventLog from "../sql/EventLog.ts"
 import { attempt } from "./appendNow.ts"
 import { gather, inserts } from "./appendPlanned.ts"
 import { appending, statements } from "./inline.ts"
-import { type Database, run, transaction } from "./PostgresDatabase.ts"
+import { type Database, load, run, transaction } from "./PostgresDatabase.ts"
 import * as PostgresDialect from "./PostgresDialect.ts"
 import type { PostgresDocuments } from "./PostgresDocuments.ts"
 import { failing, toEventStoreError } from "./PostgresError.ts"
@@ -44,6 +44,8 @@ export const make = (
     )
   }
 
+  const loading = EventLog.reading(sql, (statement) => fail(load(database, statement)))
+
   return {
     name: database.name,
     store,
@@ -51,6 +53,8 @@ export const make = (
     append: (appends, inline) =>
       fail(Effect.flatMap(Clock.currentTimeMillis, (now) => append(appends, now, inline))),
     changed,
-    ...EventLog.reading(sql, (statement) => fail(run(database, "read", statement)))
+    ...EventLog.reading(sql, (statement) => fail(run(database, "read", statement))),
+    readStream: loading.readStream,
+    readSnapshot: loading.readSnapshot
   }
 }

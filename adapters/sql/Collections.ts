@@ -5,6 +5,9 @@ import type { Collection, Field } from "../../src/repository/DocumentStore.ts"
 /** The name of a collection's table; of at most 60 characters, all of them small letters, digits and `_`. */
 export const tableOf = ({ name }: Collection): string => `dunnock_doc_${name.toLowerCase()}`
 
+/** A statement that reads nothing of a collection, and fails if it is not there. */
+export const looking = (collection: Collection): string => `select id from ${tableOf(collection)} where 1 = 0`
+
 /** 64 bits of FNV-1a: the name of a field can be any text, that of an index cannot. */
 export const hash = (text: string): string => {
   let bits = 0xcbf29ce484222325n
@@ -29,6 +32,8 @@ export interface Collections<E> {
    * been dropped meanwhile by somebody else.
    */
   readonly using: <A>(collections: ReadonlyArray<Collection>, use: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /** Runs an effect that only reads a collection, which does not come into being for that: what is not there is `none`. */
+  readonly reading: <A>(collection: Collection, use: Effect.Effect<A, E>, none: A) => Effect.Effect<A, E>
   /** The statements that are to be run before these collections are used; what has been run is `made`. */
   readonly missing: (collections: ReadonlyArray<Collection>) => ReadonlyArray<string>
   readonly made: (collections: ReadonlyArray<Collection>) => void
@@ -37,11 +42,13 @@ export interface Collections<E> {
 }
 
 /** The collections of a database, none of them known at first. */
-export const make = <E>({ create, isMissing, run }: {
+export const make = <E>({ create, isMissing, look, run }: {
   /** What brings a collection into being: `create` of the statements. */
   readonly create: (collection: Collection) => ReadonlyArray<string>
   /** Runs such statements in their order; others may be running them at the same time. */
   readonly run: (statements: ReadonlyArray<string>) => Effect.Effect<unknown, E>
+  /** Reads the table of a collection, if only to see whether it is there: {@link looking}. */
+  readonly look: (collection: Collection) => Effect.Effect<unknown, E>
   /** Whether an error says that the table of a collection is not there. */
   readonly isMissing: (error: E) => boolean
 }): Collections<E> => {
@@ -69,14 +76,28 @@ export const make = <E>({ create, isMissing, run }: {
       ? Effect.void
       : Effect.asVoid(Effect.tap(run(statements), () => Effect.sync(() => made(collections))))
   }
+  const using = <A>(collections: ReadonlyArray<Collection>, use: Effect.Effect<A, E>) =>
+    Effect.suspend(() => Effect.andThen(ready(collections), use)).pipe(
+      Effect.tapError((error) => Effect.sync(() => isMissing(error) && forget())),
+      Effect.retry({ times: 3, while: isMissing })
+    )
   return {
     missing,
     made,
     forget,
-    using: (collections, use) =>
-      Effect.suspend(() => Effect.andThen(ready(collections), use)).pipe(
-        Effect.tapError((error) => Effect.sync(() => isMissing(error) && forget())),
-        Effect.retry({ times: 3, while: isMissing })
+    using,
+    reading: (collection, use, none) => {
+      const looked = Effect.as(look(collection), true).pipe(
+        Effect.catchIf(isMissing, () => Effect.succeed(false)),
+        // It is there, but perhaps without an index.
+        Effect.flatMap((isThere) => isThere ? using([collection], use) : Effect.succeed(none))
       )
+      return Effect.suspend(() =>
+        !isKnown(collection) ? looked : Effect.catchIf(use, isMissing, () => {
+          forget()
+          return looked
+        })
+      )
+    }
   }
 }

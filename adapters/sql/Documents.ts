@@ -328,7 +328,7 @@ const flattened = (op: "and" | "or", conditions: ReadonlyArray<Condition>): Read
 /** The reading half of a document store, given how a statement is run on a collection that is there. */
 export const reading = (
   sql: DocumentStatements,
-  /** Gives the rows of a statement. */
+  /** Gives the rows of a statement; none if the collection is not there. */
   query: (collection: Collection, statement: Statement) => Effect.Effect<Rows, DocumentStoreError>,
   /** Gives the number of rows that a statement changed. */
   change: (collection: Collection, statement: Statement) => Effect.Effect<number, DocumentStoreError>
@@ -346,7 +346,10 @@ export const reading = (
       ),
     count: (collection, selection) =>
       now((now) =>
-        Effect.map(query(collection, sql.count(collection, selection, now)), ([row]) => row![0] as number)
+        Effect.map(
+          query(collection, sql.count(collection, selection, now)),
+          ([row]) => (row?.[0] ?? 0) as number
+        )
       ),
     clearExpired: (collection) => now((now) => change(collection, sql.clearExpired(collection, now)))
   }

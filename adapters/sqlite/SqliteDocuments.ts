@@ -53,6 +53,7 @@ export const make = (connection: SqliteConnection, name: string, log: string): S
   const change = ([text, parameters]: Statement) => Number(connection.run(text, parameters).changes)
   const collections = Collections.make<SqlError>({
     create: sql.create,
+    look: (collection) => connection.executeValues(Collections.looking(collection), []),
     run: (statements) => connection.transaction(() => statements.forEach((text) => connection.run(text))),
     isMissing
   })
@@ -137,7 +138,7 @@ export const make = (connection: SqliteConnection, name: string, log: string): S
     ...Documents.reading(
       sql,
       (collection, statement) =>
-        failing(collections.using([collection], connection.executeValues(...statement))),
+        failing(collections.reading(collection, connection.executeValues(...statement), [])),
       (collection, statement) =>
         failing(collections.using([collection], connection.transaction(() => change(statement))))
     )

@@ -11,10 +11,11 @@
  * const program = Effect.flatMap(EventStore.EventStore, (store) => store.head).pipe(Effect.provide(Observed))
  * ```
  *
- * The metrics: `dunnock.event_store.appends` and `.append_duration` (milliseconds), each with its `outcome` (`ok`, or
- * the reason it failed for); `.events_appended`; `.reads` and `.read_duration`, each with its `outcome` and `operation`;
- * `.events_read`. Each has the name of the store as `dunnock.store`. Spans, of appends and of the reads of aggregates and
- * subscriptions, are made where a tracer is installed.
+ * The metrics: `dunnock.event_store.appends` and `.append_duration` (milliseconds), `.events_appended`; `.reads` and
+ * `.read_duration`, of each page that is read, whoever reads it, and `.events_read`. Each has the name of the store as
+ * `dunnock.store`. Those that are timed or counted by call have their `outcome` (`ok`, or the reason they failed for) and
+ * `operation`: `append`, `readStream` or `readLog`. Spans, of appends and of pages that are read, are made where a tracer is
+ * installed.
  *
  * @module
  */
@@ -26,10 +27,11 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { EventStore } from "./EventStore.ts"
+import type { EventStoreDriver } from "./EventStoreDriver.ts"
 import { EventStoreError } from "./EventStoreError.ts"
+import * as Reading from "./Reading.ts"
 
 const appends = Metric.counter("dunnock.event_store.appends", { incremental: true })
 const appended = Metric.counter("dunnock.event_store.events_appended", { incremental: true })
@@ -106,11 +108,25 @@ const observe = (store: EventStore, context: Context.Context<never>): EventStore
           "dunnock.stream": streams.join(", ").slice(0, 255)
         }))
       )
-  const counted = <A, E, R>(self: Stream.Stream<A, E, R>) =>
-    Stream.mapArray(self, (page) => {
-      countRead(page.length)
-      return page
-    })
+  const observedDriver: EventStoreDriver = {
+    ...driver,
+    readStream: (options) =>
+      driver.readStream(options).pipe(
+        Effect.map((events) => {
+          countRead(events.length)
+          return events
+        }),
+        observed(reads, readDuration, "readStream", () => ({ "dunnock.stream": options.stream }))
+      ),
+    readLog: (options) =>
+      driver.readLog(options).pipe(
+        Effect.map((page) => {
+          countRead(page.events.length)
+          return page
+        }),
+        observed(reads, readDuration, "readLog", () => ({ "dunnock.after": options.after }))
+      )
+  }
 
   return {
     ...store,
@@ -120,28 +136,8 @@ const observe = (store: EventStore, context: Context.Context<never>): EventStore
       ),
     commit: (one) =>
       store.commit(one).pipe(append("append", sum(one.streams), one.streams.map(({ stream }) => stream))),
-    read: (events, stream, options) => counted(store.read(events, stream, options)),
-    log: (events, options) => counted(store.log(events, options)),
-    subscribe: (events, options) => counted(store.subscribe(events, options)),
-    driver: {
-      ...driver,
-      readStream: (options) =>
-        driver.readStream(options).pipe(
-          Effect.map((events) => {
-            countRead(events.length)
-            return events
-          }),
-          observed(reads, readDuration, "readStream", () => ({ "dunnock.stream": options.stream }))
-        ),
-      readLog: (options) =>
-        driver.readLog(options).pipe(
-          Effect.map((page) => {
-            countRead(page.events.length)
-            return page
-          }),
-          observed(reads, readDuration, "readLog", () => ({ "dunnock.after": options.after }))
-        )
-    }
+    ...Reading.make(observedDriver, store.changed),
+    driver: observedDriver
   }
 }
 

@@ -23,7 +23,7 @@ const lag = Metric.gauge("dunnock.projection.lag", {
 interface Standing {
   readonly checkpoint: Checkpoint
   readonly position: number
-  readonly head: number | undefined
+  readonly head: number
 }
 
 /** The metrics, kept by the process that works: what is built beside the live documents does not show in them. */
@@ -45,13 +45,12 @@ export const make = (name: string, context: Context.Context<never>): Measures =>
     },
     step: (generation, { checkpoint, head, position }) => {
       // What transactions of appends have taken in shows in the checkpoint.
-      if (last?.generation === generation) {
-        counted.handled.updateUnsafe(Math.max(checkpoint.handled - last.checkpoint.handled, 0), context)
-        counted.skipped.updateUnsafe(Math.max(checkpoint.skipped - last.checkpoint.skipped, 0), context)
-      }
+      const before = last?.generation === generation ? last.checkpoint : checkpoint
+      counted.handled.updateUnsafe(Math.max(checkpoint.handled - before.handled, 0), context)
+      counted.skipped.updateUnsafe(Math.max(checkpoint.skipped - before.skipped, 0), context)
       last = { generation, checkpoint }
       gauged.position.updateUnsafe(position, context)
-      if (head !== undefined) gauged.lag.updateUnsafe(Math.max(head - position, 0), context)
+      gauged.lag.updateUnsafe(Math.max(head - position, 0), context)
     }
   }
 }

@@ -55,7 +55,7 @@ const reachedBy = Effect.fnUntraced(function* <Doc>(running: Running.Running<Doc
   const checkpoint = generation === undefined
     ? undefined
     : yield* Generations.readCheckpoint(documents, name, generation)
-  if (checkpoint === undefined) {
+  if (generation === undefined || checkpoint === undefined) {
     yield* running.refresh
     return 0
   }

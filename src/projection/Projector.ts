@@ -27,8 +27,8 @@ export interface Standing {
   readonly checkpoint: Generations.Checkpoint
   /** Where it is; beyond its checkpoint if there was nothing to write. */
   readonly position: number
-  /** The position of the newest event of the log, as last seen; undefined if that was never. */
-  readonly head: number | undefined
+  /** The position of the newest event of the log, as last seen. */
+  readonly head: number
 }
 
 /**
@@ -104,13 +104,15 @@ const follow = Effect.fnUntraced(function* <Doc, E>(
   let size = firstSize
   let savedAt = yield* Clock.currentTimeMillis
   let next: Effect.Effect<Page, EventStoreError> = readPage(projector, position, size)
-  let head: number | undefined
+  let head = position
+  let isTold = false
   const standing = (): Standing => ({ checkpoint: writer.checkpoint(), position, head })
-  onStep(generation, standing(), 0)
   while (true) {
     const page: Page = yield* next
     const { changed, events, upTo } = page
     head = page.head
+    if (!isTold) onStep(generation, standing(), 0)
+    isTold = true
     if (upTo <= position) {
       const then = yield* atEnd(standing(), changed)
       if (then === "end" || then === "again") return then

@@ -111,7 +111,8 @@ export interface Selection {
 }
 
 /**
- * What a store does with encoded documents. A collection comes into being with its first use, and so do its indexes.
+ * What a store does with encoded documents. A collection comes into being when it is first written to, its indexes when it
+ * is first used with them; one that is not there is read as empty.
  * What the time is, Effect's `Clock` says. The input is checked before it reaches an adapter, by `Stores.layer`.
  */
 export interface DocumentStore {

@@ -16,46 +16,50 @@ export interface Context {
   readonly attempt: number
 }
 
+/** How events are handled. */
+export interface Options<E, R, F> {
+  readonly name: string
+  readonly handler: (
+    events: ReadonlyArray<Event.Recorded<E>>,
+    context: Context
+  ) => Effect.Effect<unknown, unknown, R>
+  readonly retry: Schedule.Schedule<unknown, unknown, unknown>
+  readonly replay: boolean
+  /** Comes before each attempt; if it fails there is none. */
+  readonly before: Effect.Effect<void, F>
+  readonly onFailure: () => void
+}
+
 /** Why the events cannot be handled, after as many attempts as the schedule gives; undefined if they have been. */
-export const attempt = <E, R>(
-  name: string,
-  handler: (events: ReadonlyArray<Event.Recorded<E>>, context: Context) => Effect.Effect<unknown, unknown, R>,
-  events: ReadonlyArray<Event.Recorded<E>>,
-  replay: boolean,
-  retry: Schedule.Schedule<unknown, unknown, unknown> | undefined,
-  onFailure: () => void
-): Effect.Effect<Cause.Cause<unknown> | undefined, never, R> => {
+export const attempt = <E, R, F>(
+  { before, handler, name, onFailure, replay, retry }: Options<E, R, F>,
+  events: ReadonlyArray<Event.Recorded<E>>
+): Effect.Effect<Cause.Cause<unknown> | undefined, F, R> => {
   const metadata = Metadata.causedBy(events[events.length - 1]!)
   const run = (attempt: number) =>
     Effect.suspend(() => handler(events, { replay, attempt })).pipe(
       Effect.provideService(Metadata.Current, metadata),
       traced(name, events, attempt),
-      Effect.exit
+      Effect.exit,
+      Effect.tap((exit) => Effect.sync(() => Exit.isFailure(exit) && onFailure()))
     )
-  return Effect.flatMap(run(1), (exit) => {
-    if (Exit.isSuccess(exit)) return Effect.undefined
-    onFailure()
-    return retry === undefined ? Effect.succeed(exit.cause) : again(run, retry, exit.cause, onFailure)
-  })
+  const again = (first: Cause.Cause<unknown>) =>
+    Effect.gen(function* () {
+      const pause = yield* Schedule.toStepWithSleep(retry)
+      let cause = first
+      for (let attempt = 2;; attempt++) {
+        if (Exit.isFailure(yield* Effect.exit(pause(Cause.squash(cause))))) return cause
+        yield* before
+        const exit = yield* run(attempt)
+        if (Exit.isSuccess(exit)) return undefined
+        cause = exit.cause
+      }
+    })
+  return Effect.flatMap(
+    Effect.andThen(before, run(1)),
+    (exit) => Exit.isSuccess(exit) ? Effect.undefined : again(exit.cause)
+  )
 }
-
-const again = <R>(
-  run: (attempt: number) => Effect.Effect<Exit.Exit<unknown, unknown>, never, R>,
-  retry: Schedule.Schedule<unknown, unknown, unknown>,
-  first: Cause.Cause<unknown>,
-  onFailure: () => void
-): Effect.Effect<Cause.Cause<unknown> | undefined, never, R> =>
-  Effect.gen(function* () {
-    const pause = yield* Schedule.toStepWithSleep(retry)
-    let cause = first
-    for (let attempt = 2;; attempt++) {
-      if (Exit.isFailure(yield* Effect.exit(pause(Cause.squash(cause))))) return cause
-      const exit = yield* run(attempt)
-      if (Exit.isSuccess(exit)) return undefined
-      onFailure()
-      cause = exit.cause
-    }
-  })
 
 /** A span, if anybody looks at it: part of the trace that wrote the event, or linked to those of a batch. */
 const traced =

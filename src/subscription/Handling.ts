@@ -45,8 +45,14 @@ export class Stop {
 
 export type Failure = EventStoreError | DocumentStoreError | Lease.LeaseLost
 
-/** The longest text of an error that is kept. */
-const maxErrorLength = 4_000
+/** The text of an error as it is kept: whatever a handler fails with, it can be stored. */
+export const textOf = (cause: Cause.Cause<unknown>): string => {
+  try {
+    return Cause.pretty(cause).replaceAll("\0", "\uFFFD").slice(0, 4_000).toWellFormed()
+  } catch {
+    return "an error that cannot be shown as text"
+  }
+}
 
 /** What the work on a shard is made of. */
 export interface Desk {
@@ -70,26 +76,27 @@ export const make = <E, R>(
     Effect.gen(function* () {
       const { position, revision, stream, type } = event
       const what = `event "${type}" at revision ${revision} of stream "${stream}" (position ${position})`
-      const error = Cause.pretty(cause).slice(0, maxErrorLength)
+      const error = textOf(cause)
       if (otherwise === "stop") return yield* Effect.fail(new Stop(event, error))
       if (otherwise === "skip") {
         progress.skipped()
-        yield* Effect.logWarning(`subscription "${name}" skips ${what}`, cause)
+        yield* Effect.logWarning(`subscription "${name}" skips ${what}`, error)
         return true
       }
       parking.park(event, error, yield* Clock.currentTimeMillis)
       progress.touched()
-      yield* Effect.logWarning(`subscription "${name}" parks its stream from ${what}`, cause)
+      yield* Effect.logWarning(`subscription "${name}" parks its stream from ${what}`, error)
       return false
     })
 
+  // A lease that has run out may be another's by now.
+  const before = Effect.flatMap(shard.held, (held) => held ? Effect.void : shard.renew)
+
   const attempt = (events: ReadonlyArray<Event.Recorded<E>>) =>
-    Effect.gen(function* () {
-      // A lease that has run out may be another's by now.
-      if (!(yield* shard.held)) yield* shard.renew
+    Effect.suspend(() => {
       const replay = events[0]!.position <= shard.state().replay
-      return yield* Attempt.attempt(name, options.handler, events, replay, options.retry, () =>
-        measures.failed(context))
+      const onFailure = () => measures.failed(context)
+      return Attempt.attempt({ ...options, before, onFailure, replay }, events)
     })
 
   /** Handles events that can be decoded, together, and if that fails one by one, so that only the one at fault suffers. */
@@ -125,22 +132,20 @@ export const make = <E, R>(
 
   /** The next events of a lane, as many as can be handled together. */
   const next = ({ waiting }: Lane) => {
-    if (batch === 1) return waiting.splice(0, 1)
     const { replay } = shard.state()
-    const isReplay = waiting[0]!.event.position <= replay
+    const isReplay = waiting[0]!.position <= replay
     let n = 1
-    while (n < batch && n < waiting.length && waiting[n]!.event.position <= replay === isReplay) n++
+    while (n < batch && n < waiting.length && waiting[n]!.position <= replay === isReplay) n++
     return waiting.splice(0, n)
   }
 
   const goOn = (lane: Lane): Effect.Effect<void, Stop | Failure, R> => {
-    const entries = next(lane)
-    const free = entries.filter(({ event }) => !parking.holds(event)).map(({ event }) => event)
-    if (free.length < entries.length) progress.touched()
+    const events = next(lane)
+    const free = events.filter((event) => !progress.isSettled(event) && !parking.holds(event))
+    if (free.length < events.length) progress.touched()
     const finish = (isThrough: boolean) => {
       if (!isThrough) { for (const event of free) parking.holds(event) }
-      ahead.finish(entries)
-      progress.advanced()
+      progress.finished(events)
     }
     return free.length === 0 ? Effect.sync(() => finish(true)) : Effect.map(handle(free), finish)
   }
@@ -169,18 +174,27 @@ export const make = <E, R>(
     })
 
   /** Does what was asked for a parked stream. */
-  const resolve = (stream: string): Effect.Effect<void, Stop | Failure, R> =>
+  const resolve = ({ stream, waiting }: Lane): Effect.Effect<void, Stop | Failure, R> =>
     Effect.gen(function* () {
       const requests = shard.state().requests.filter((request) => request.stream === stream)
       const action = requests[requests.length - 1]?.action
-      if (action === "discard" || (action === "redrive" && (yield* redrive(stream)))) parking.unpark(stream)
-      for (const { id } of requests) progress.settled(id)
+      const parked = parking.get(stream)
+      if (action !== undefined && parked !== undefined) {
+        const { last: upTo, position: from } = parked
+        const next = waiting[0]?.position ?? ahead.upTo() + 1
+        // What is held back is still to come, in its turn, where the shard has gone back behind it.
+        const isToCome = action === "redrive" && next <= from
+        const isDone = action === "discard" || isToCome || (yield* redrive(stream))
+        if (isDone) parking.unpark(stream)
+        if (isDone && !isToCome) progress.settled({ stream, from, upTo })
+      }
+      for (const { id } of requests) progress.answered(id)
     })
 
   return (lane) => {
     if (!lane.requested) return goOn(lane)
     lane.requested = false
-    return resolve(lane.stream)
+    return resolve(lane)
   }
 }
 

@@ -36,6 +36,10 @@ export interface Lease {
   readonly state: () => ShardState.ShardState
   /** Writes a change, with other documents; waits for a store that is away. */
   readonly write: (pending: Pending) => Effect.Effect<void, Failure>
+  /** How long the lease still lasts, in milliseconds. */
+  readonly left: Effect.Effect<number>
+  /** Everything up to here has been handled, or what is between has yet to be. */
+  readonly handledTo: (position: number) => void
   /** Extends the lease. */
   readonly renew: Effect.Effect<void, Failure>
   /** Reads the document again; fails if it is another's. */
@@ -49,6 +53,12 @@ export interface Lease {
   readonly release: Effect.Effect<void>
 }
 
+/** Milliseconds that have passed since some time: no change of the machine's clock makes more or less of them. */
+export const elapsed: Effect.Effect<number> = Effect.map(
+  Clock.monotonicTimeNanos,
+  (nanos) => Number(nanos / 1_000_000n)
+)
+
 /** How long to wait before the n-th attempt, in milliseconds. */
 export const pause = (attempt: number): number => Math.min(50 * 2 ** attempt, 2_000)
 
@@ -60,8 +70,10 @@ export const take = (
   lease: number
 ): Effect.Effect<Lease | undefined, DocumentStoreError> =>
   Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    const taken = { ...state, owner, epoch: state.epoch + 1, until: now + lease, rate: 0 }
+    const at = yield* elapsed
+    const until = (yield* Clock.currentTimeMillis) + lease
+    const commit = yield* ShardState.newId
+    const taken = { ...state, owner, epoch: state.epoch + 1, until, lease, commit, rate: 0 }
     const stored = yield* documents.commit([ShardState.put(taken, version)]).pipe(
       Effect.map(([written]): ShardState.Stored => ({ state: taken, version: written! })),
       Effect.catchIf(
@@ -69,42 +81,45 @@ export const take = (
         () => ShardState.readOne(documents, state.subscription, state.shard)
       )
     )
-    const isTaken = stored?.state.owner === owner && stored.state.epoch === taken.epoch
-    return isTaken ? make(documents, stored, owner, lease) : undefined
+    return stored?.state.commit === commit ? make(documents, stored, owner, lease, at) : undefined
   })
 
 const make = (
   documents: DocumentStore,
   { state, version }: ShardState.Stored,
   owner: string,
-  lease: number
+  lease: number,
+  taken: number
 ): Lease => {
   const lock = Semaphore.makeUnsafe(1)
   let rated = { at: state.until - lease, handled: state.handled }
+  let renewed = taken
+  let highest = state.highest
   let moved = false
-  /** A write of which it is not known whether it happened. */
-  let unknown: { readonly pending: Pending; readonly state: ShardState.ShardState } | undefined
+  /** Writes of which it is not known whether they happened. */
+  let unknown: ReadonlyArray<{ readonly pending: Pending; readonly state: ShardState.ShardState }> = []
 
   /** Reads the document, and finds out what became of the unknown write: the one that happened, if it did. */
   const reread: Effect.Effect<Pending | undefined, Failure> = Effect.suspend(() =>
     Effect.flatMap(ShardState.readOne(documents, state.subscription, state.shard), (stored) => {
       if (stored?.state.owner !== owner) return Effect.fail(leaseLost)
-      const happened = stored.state.commits === unknown?.state.commits ? unknown : undefined
+      const happened = unknown.find(({ state }) => state.commit === stored.state.commit)
       const { epoch, position } = happened?.state ?? state
       moved ||= stored.state.epoch !== epoch || stored.state.position !== position
       ;({ state, version } = stored)
-      unknown = undefined
+      unknown = []
       happened?.pending.written?.()
       return Effect.succeed(happened?.pending)
     })
   )
 
-  const next = (change: Change, now: number): ShardState.ShardState => {
+  const next = (change: Change, now: number, commit: string): ShardState.ShardState => {
     const changed = change(state)
     const seconds = (now - rated.at) / 1000
     const rate = seconds < 1 ? state.rate : Math.round((changed.handled - rated.handled) / seconds * 10) / 10
     if (seconds >= 1) rated = { at: now, handled: changed.handled }
-    return { ...changed, rate, until: now + lease, commits: state.commits + 1 }
+    const furthest = Math.max(changed.highest, changed.position, highest)
+    return { ...changed, rate, highest: furthest, until: now + lease, commit }
   }
 
   /** One attempt. What became of it is taken down even if it is interrupted. */
@@ -112,7 +127,8 @@ const make = (
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         const { change, writes, written } = pending
-        const changed = next(change, yield* Clock.currentTimeMillis)
+        const at = yield* elapsed
+        const changed = next(change, yield* Clock.currentTimeMillis, yield* ShardState.newId)
         const put = ShardState.put(changed, version)
         // Without transactions the position is written last: what was not written is then done again.
         const all = documents.transactional ? [put, ...writes] : [...writes, put]
@@ -120,10 +136,11 @@ const make = (
         if (Exit.isSuccess(exit)) {
           state = changed
           version = exit.value[documents.transactional ? 0 : writes.length]!
-          unknown = undefined
+          unknown = []
+          renewed = at
           written?.()
         } else if (!isWithoutEffect(exit.cause)) {
-          unknown ??= { pending, state: changed }
+          unknown = [...unknown, { pending, state: changed }]
         }
         return exit
       })
@@ -158,11 +175,22 @@ const make = (
 
   return {
     state: () => state,
+    // By both clocks: the one stands still while the machine sleeps, the other can be set back.
+    left: Effect.zipWith(
+      elapsed,
+      Clock.currentTimeMillis,
+      (at, now) => Math.min(renewed + lease - at, state.until - now)
+    ),
+    handledTo: (position) => {
+      highest = Math.max(highest, position)
+    },
     write: (pending) => write(pending, () => moved),
     renew: write(nothing, () => false),
     refresh: lock.withPermit(patient(Effect.asVoid(reread))),
     isMoved: () => moved,
     accept: () => {
+      // What has been handled since the last checkpoint is known here only.
+      if (moved) state = { ...state, replay: Math.max(state.replay, highest) }
       moved = false
     },
     atRelease: (pending) => {

@@ -1,6 +1,10 @@
 // What the shards that this process owns have reached, for those in the process who wait. Not public.
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type { DocumentStore } from "../repository/DocumentStore.ts"
+import type { DocumentStoreError } from "../repository/DocumentStoreError.ts"
+import type { ShardState } from "./ShardState.ts"
+import type { SubscriptionError } from "./SubscriptionError.ts"
 
 /** Tells whoever waits that something has happened. */
 export interface Signal {
@@ -34,13 +38,19 @@ export const signal = (): Signal => {
 
 /** One subscription, as far as this process has it. */
 export interface Live {
-  /** How far each shard that is owned here has come, by its index. */
-  readonly reached: Map<number, number>
+  /** How far each shard that is owned here has come, by its index, and in which epoch. */
+  readonly reached: Map<number, { readonly position: number; readonly epoch: number }>
   /** A shard owned here has come further, or is no longer owned here. */
   readonly progress: Signal
   /** Somebody in this process has written to the documents of the shards: look at once. */
   readonly changed: Signal
+  /** The last look at the documents by somebody who waits, and when it was begun. */
+  looked:
+    | { readonly at: number; readonly fiber: Fiber.Fiber<ReadonlyArray<ShardState>, LookFailure> }
+    | undefined
 }
+
+type LookFailure = DocumentStoreError | SubscriptionError
 
 const subscriptions = new WeakMap<DocumentStore, Map<string, Live>>()
 
@@ -50,7 +60,7 @@ export const of = (documents: DocumentStore, name: string): Live => {
   if (ofStore === undefined) subscriptions.set(documents, ofStore = new Map())
   let live = ofStore.get(name)
   if (live === undefined) {
-    ofStore.set(name, live = { reached: new Map(), progress: signal(), changed: signal() })
+    ofStore.set(name, live = { reached: new Map(), progress: signal(), changed: signal(), looked: undefined })
   }
   return live
 }

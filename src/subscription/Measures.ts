@@ -1,4 +1,4 @@
-// The metrics of a shard. They are written with its checkpoints, so that an event costs nothing. Not public.
+// The metrics of a shard. They are written now and then, so that an event costs nothing. Not public.
 import type * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
 
@@ -27,28 +27,35 @@ const parked = Metric.gauge("dunnock.subscription.parked_streams", {
 
 export interface Measures {
   readonly failed: (context: Context.Context<never>) => void
-  readonly checkpoint: (context: Context.Context<never>, values: {
+  readonly counted: (context: Context.Context<never>, values: {
     readonly handled: number
     readonly skipped: number
+  }) => void
+  readonly gauged: (context: Context.Context<never>, values: {
     readonly position: number
-    readonly lag: number
+    readonly behind: number
     readonly parked: number
   }) => void
 }
 
+/** What a process shows of a shard that it does not have. */
+export const absent = { position: 0, behind: 0, parked: 0 } as const
+
 export const make = (name: string, shard: number): Measures => {
   const attributes = { "dunnock.subscription": name, "dunnock.shard": String(shard) }
   const of = <State>(metric: Metric.Metric<number, State>) => Metric.withAttributes(metric, attributes)
-  const counted = { handled: of(handled), skipped: of(skipped), failures: of(failures) }
-  const gauged = { position: of(position), lag: of(lag), parked: of(parked) }
+  const counts = { handled: of(handled), skipped: of(skipped), failures: of(failures) }
+  const gauges = { position: of(position), behind: of(behind), parked: of(parked) }
   return {
-    failed: (context) => counted.failures.updateUnsafe(1, context),
-    checkpoint: (context, values) => {
-      counted.handled.updateUnsafe(values.handled, context)
-      counted.skipped.updateUnsafe(values.skipped, context)
-      gauged.position.updateUnsafe(values.position, context)
-      gauged.lag.updateUnsafe(Math.max(values.lag, 0), context)
-      gauged.parked.updateUnsafe(values.parked, context)
+    failed: (context) => counts.failures.updateUnsafe(1, context),
+    counted: (context, values) => {
+      counts.handled.updateUnsafe(values.handled, context)
+      counts.skipped.updateUnsafe(values.skipped, context)
+    },
+    gauged: (context, values) => {
+      gauges.position.updateUnsafe(values.position, context)
+      gauges.behind.updateUnsafe(Math.max(values.behind, 0), context)
+      gauges.parked.updateUnsafe(values.parked, context)
     }
   }
 }

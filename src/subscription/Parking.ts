@@ -3,26 +3,18 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaParser from "effect/SchemaParser"
 import type { StoredEvent } from "../event/EventStoreDriver.ts"
-import type { Collection, Condition, DocumentStore, Write } from "../repository/DocumentStore.ts"
+import type {
+  Collection,
+  Condition,
+  DocumentStore,
+  StoredDocument,
+  Write
+} from "../repository/DocumentStore.ts"
 import { maxIdLength } from "../repository/DocumentStore.ts"
 import { DocumentStoreError, Unreadable } from "../repository/DocumentStoreError.ts"
 
-const schema = Schema.Struct({
-  subscription: Schema.String,
-  shard: Schema.Number,
-  stream: Schema.String,
-  revision: Schema.Number,
-  position: Schema.Number,
-  last: Schema.Number,
-  count: Schema.Number,
-  error: Schema.String,
-  since: Schema.Number
-})
-
-/** A stream whose events are held back since one of them could not be handled. */
-export interface Parked {
-  readonly stream: string
-  readonly shard: number
+/** What of a parked stream changes while events are held back. */
+export interface Held {
   /** The event that could not be handled, by its place in the stream and in the log. */
   readonly revision: number
   readonly position: number
@@ -30,15 +22,41 @@ export interface Parked {
   readonly last: number
   /** How many events are held back, the one that could not be handled among them. */
   readonly count: number
+}
+
+/** Why a stream is parked. */
+interface Why {
   readonly error: string
   /** Since when, in milliseconds since 1970 UTC. */
   readonly since: number
 }
 
+/** A stream whose events are held back since one of them could not be handled. */
+export interface Parked extends Held, Why {
+  readonly stream: string
+  readonly shard: number
+}
+
+const heldSchema = Schema.Struct({
+  subscription: Schema.String,
+  shard: Schema.Number,
+  stream: Schema.String,
+  revision: Schema.Number,
+  position: Schema.Number,
+  last: Schema.Number,
+  count: Schema.Number
+})
+
+const whySchema = Schema.Struct({ error: Schema.String, since: Schema.Number })
+
 const subscription = { name: "subscription", kind: "text" } as const
 const shardField = { name: "shard", kind: "number" } as const
+const idField = { name: "$id", kind: "text" } as const
 
-export const collection: Collection = { name: "dunnock_parked", indexes: [subscription] }
+export const collection: Collection = { name: "dunnock_parked", indexes: [subscription, shardField] }
+
+/** The errors are kept apart: they are long, and what works on the shard has no need of them. */
+const errors: Collection = { name: "dunnock_parked_errors", indexes: [] }
 
 /** The id of the document of a stream; where that would be too long, of its beginning and four hashes. */
 export const idOf = (name: string, stream: string): string => {
@@ -55,38 +73,66 @@ export const idOf = (name: string, stream: string): string => {
   return `${id.slice(0, maxIdLength - 33).replace(/[\uD800-\uDBFF]$/, "")}#${hashes.join("")}`
 }
 
-export const put = (name: string, parked: Parked): Write => ({
+const putting = (collection: Collection, id: string, position: number, data: object): Write => ({
   op: "put",
   collection,
-  id: idOf(name, parked.stream),
+  id,
   expected: "any",
-  data: JSON.stringify({ subscription: name, ...parked }),
-  position: parked.position,
+  data: JSON.stringify(data),
+  position,
   expiresAt: undefined
 })
 
-export const remove = (name: string, stream: string): Write => ({
-  op: "remove",
-  collection,
-  id: idOf(name, stream),
-  expected: "any"
-})
+/** Without transactions they are written one by one: a stream is not parked without its error. */
+const put = (name: string, shard: number, stream: string, held: Held, why: Why | undefined): Array<Write> => {
+  const id = idOf(name, stream)
+  const write = putting(collection, id, held.position, { subscription: name, shard, stream, ...held })
+  return why === undefined ? [write] : [putting(errors, id, held.position, why), write]
+}
 
-const decode = SchemaParser.decodeUnknownSync(schema)
+const remove = (name: string, stream: string): Array<Write> =>
+  [collection, errors].map((collection) => ({
+    op: "remove",
+    collection,
+    id: idOf(name, stream),
+    expected: "any"
+  }))
 
-const parse = (
-  { data, id, version }: { readonly data: string; readonly id: string; readonly version: number }
-) =>
-  Effect.suspend(() => {
-    try {
-      const { subscription: _, ...parked } = decode(JSON.parse(data))
-      return Effect.succeed<Parked>(parked)
-    } catch (error) {
-      const issue = error instanceof Error ? error.message : String(error)
-      const reason = new Unreadable({ collection: collection.name, id, version, issue })
-      return Effect.fail(new DocumentStoreError({ reason }))
-    }
-  })
+const parsing = <A>(collection: Collection, schema: Schema.Codec<A, any>) => {
+  const decode = SchemaParser.decodeUnknownSync(schema)
+  return ({ data, id, version }: StoredDocument): Effect.Effect<A, DocumentStoreError> =>
+    Effect.suspend(() => {
+      try {
+        return Effect.succeed(decode(JSON.parse(data)))
+      } catch (error) {
+        const issue = error instanceof Error ? error.message : String(error)
+        const reason = new Unreadable({ collection: collection.name, id, version, issue })
+        return Effect.fail(new DocumentStoreError({ reason }))
+      }
+    })
+}
+
+const parse = parsing(collection, heldSchema)
+const parseWhy = parsing(errors, whySchema)
+
+/** What is parked by these documents, with the errors. */
+const withErrors = (
+  documents: DocumentStore,
+  found: ReadonlyArray<StoredDocument>
+): Effect.Effect<ReadonlyArray<Parked>, DocumentStoreError> =>
+  Effect.flatMap(
+    documents.get(errors, found.map(({ id }) => id)),
+    (whys) =>
+      Effect.forEach(found, (one, i) => {
+        const why = whys[i]
+        return Effect.zipWith(
+          parse(one),
+          // It has just been unparked.
+          why === undefined ? Effect.succeed({ error: "", since: one.createdAt }) : parseWhy(why),
+          ({ subscription: _, ...held }, why): Parked => ({ ...held, ...why })
+        )
+      })
+  )
 
 const where = (name: string, shard: number | undefined): Condition => ({
   op: "and",
@@ -100,17 +146,16 @@ const where = (name: string, shard: number | undefined): Condition => ({
 export const list = (
   documents: DocumentStore,
   name: string,
-  page: { readonly shard?: number; readonly offset: number; readonly limit: number }
+  page: { readonly offset: number; readonly limit: number }
 ): Effect.Effect<ReadonlyArray<Parked>, DocumentStoreError> =>
   Effect.flatMap(
     documents.find(collection, {
-      where: where(name, page.shard),
-      sort: [{ field: { name: "$id", kind: "text" }, direction: "asc" }],
+      where: where(name, undefined),
+      sort: [{ field: idField, direction: "asc" }],
       deleted: "without",
-      limit: page.limit,
-      offset: page.offset
+      ...page
     }),
-    (found) => Effect.forEach(found, parse)
+    (found) => withErrors(documents, found)
   )
 
 export const get = (
@@ -120,7 +165,10 @@ export const get = (
 ): Effect.Effect<Parked | undefined, DocumentStoreError> =>
   Effect.flatMap(
     documents.get(collection, [idOf(name, stream)]),
-    ([found]) => found === undefined ? Effect.undefined : parse(found)
+    ([found]) =>
+      found === undefined
+        ? Effect.undefined
+        : Effect.map(withErrors(documents, [found]), ([parked]) => parked)
   )
 
 /** How many streams of a shard are parked. */
@@ -131,28 +179,41 @@ export const count = (
 ): Effect.Effect<number, DocumentStoreError> =>
   documents.count(collection, { where: where(name, shard), deleted: "without" })
 
-/** Everything that is parked of a shard. */
+const pageSize = 1_000
+
+/** Everything that is parked of a shard, by stream. */
 export const all = (
   documents: DocumentStore,
   name: string,
   shard: number
-): Effect.Effect<ReadonlyArray<Parked>, DocumentStoreError> => {
-  const limit = 1_000
-  const from = (offset: number): Effect.Effect<ReadonlyArray<Parked>, DocumentStoreError> =>
-    Effect.flatMap(
-      list(documents, name, { shard, offset, limit }),
-      (page) =>
-        page.length < limit
-          ? Effect.succeed(page)
-          : Effect.map(from(offset + limit), (rest) => [...page, ...rest])
-    )
-  return from(0)
-}
+): Effect.Effect<Map<string, Held>, DocumentStoreError> =>
+  Effect.gen(function* () {
+    const parked = new Map<string, Held>()
+    for (let after = "", isMore = true; isMore;) {
+      const page = yield* documents.find(collection, {
+        where: {
+          op: "and",
+          conditions: [where(name, shard), { op: "gt", field: idField, value: after }]
+        },
+        sort: [{ field: idField, direction: "asc" }],
+        deleted: "without",
+        limit: pageSize,
+        offset: 0
+      })
+      for (const one of page) {
+        const { count, last, position, revision, stream } = yield* parse(one)
+        parked.set(stream, { revision, position, last, count })
+        after = one.id
+      }
+      isMore = page.length === pageSize
+    }
+    return parked
+  })
 
 /** What is parked of a shard while it is owned, and what of it is still to be written. */
 export interface Parking {
   readonly size: () => number
-  readonly get: (stream: string) => Parked | undefined
+  readonly get: (stream: string) => Held | undefined
   /** The stream is held back from this event on. */
   readonly park: (event: StoredEvent, error: string, since: number) => void
   /** Whether an event is held back, since its stream is parked; it is then counted, once. */
@@ -164,41 +225,49 @@ export interface Parking {
   readonly due: () => { readonly writes: ReadonlyArray<Write>; readonly written: () => void }
 }
 
-export const make = (name: string, shard: number, found: ReadonlyArray<Parked>): Parking => {
-  const parked = new Map(found.map((one) => [one.stream, one]))
+export const make = (name: string, shard: number, parked: Map<string, Held>): Parking => {
   const dirty = new Set<string>()
-  const set = (one: Parked) => {
-    parked.set(one.stream, one)
-    dirty.add(one.stream)
+  /** The errors that are still to be written. */
+  const whys = new Map<string, Why>()
+  const set = (stream: string, held: Held) => {
+    parked.set(stream, held)
+    dirty.add(stream)
   }
   return {
     size: () => parked.size,
     get: (stream) => parked.get(stream),
     park: ({ position, revision, stream }, error, since) => {
       const { count = 1, last = position } = parked.get(stream) ?? {}
-      set({ stream, shard, revision, position, last, count, error, since })
+      set(stream, { revision, position, last, count })
+      whys.set(stream, { error, since })
     },
     holds: ({ position, stream }) => {
       const one = parked.get(stream)
       if (one === undefined || position < one.position) return false
-      if (position > one.last) set({ ...one, last: position, count: one.count + 1 })
+      if (position > one.last) set(stream, { ...one, last: position, count: one.count + 1 })
       return true
     },
     passed: ({ position, revision, stream }, handled) => {
       const one = parked.get(stream)
       if (one === undefined) return
       const count = Math.max(one.count - handled, 0)
-      set({ ...one, position: position + 1, revision: revision + 1, count })
+      set(stream, { ...one, position: position + 1, revision: revision + 1, count })
     },
     unpark: (stream) => {
+      whys.delete(stream)
       if (parked.delete(stream)) dirty.add(stream)
     },
     due: () => {
-      const taken = [...dirty].map((stream) => [stream, parked.get(stream)] as const)
+      const taken = [...dirty].map((stream) => [stream, parked.get(stream), whys.get(stream)] as const)
       return {
-        writes: taken.map(([stream, one]) => one === undefined ? remove(name, stream) : put(name, one)),
+        writes: taken.flatMap(([stream, held, why]) =>
+          held === undefined ? remove(name, stream) : put(name, shard, stream, held, why)
+        ),
         written: () => {
-          for (const [stream, one] of taken) if (parked.get(stream) === one) dirty.delete(stream)
+          for (const [stream, held, why] of taken) {
+            if (parked.get(stream) === held) dirty.delete(stream)
+            if (whys.get(stream) === why) whys.delete(stream)
+          }
         }
       }
     }

@@ -1,29 +1,37 @@
 // How far the work on a shard has come since its last checkpoint. Not public.
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type { StoredEvent } from "../event/EventStoreDriver.ts"
 import type { Pending } from "./Lease.ts"
 import * as Live from "./Live.ts"
 import type { Measures } from "./Measures.ts"
 import type { Parking } from "./Parking.ts"
 import type { Shard } from "./Shards.ts"
 import type { ReadAhead } from "./ReadAhead.ts"
+import type { Settled } from "./ShardState.ts"
 
 /** How often the checkpoint is written, in milliseconds, and how many times more seldom while nothing was to be handled. */
 const checkpointEvery = 100
 const idleFactor = 5
 
+/** How many parts of streams are kept of which everything is done before the checkpoint is there. */
+const maxSettled = 1_000
+
 export interface Progress {
   readonly handled: (events: number) => void
   readonly skipped: () => void
+  /** These events are done with. */
+  readonly finished: (events: ReadonlyArray<StoredEvent>) => void
+  /** A part of a stream that was held back is done with. */
+  readonly settled: (part: Settled) => void
+  readonly isSettled: (event: StoredEvent) => boolean
   /** A request to the owner has been done. */
-  readonly settled: (id: string) => void
-  /** The newest event of the log, as last seen. */
-  readonly sawHead: (position: number) => void
+  readonly answered: (id: string) => void
   /** Something has to be written besides the position. */
   readonly touched: () => void
   /** What is done may have come further. */
   readonly advanced: () => void
-  /** Tells of `touched` and `advanced`. */
+  /** Tells of all of these. */
   readonly moved: Live.Signal
   /** What is to be written now. */
   readonly pending: () => Pending
@@ -39,15 +47,18 @@ export const make = (
   context: Context.Context<never>
 ): Progress => {
   const moved = Live.signal()
-  const settled = new Set<string>()
+  const answered = new Set<string>()
+  let settled = shard.state().settled
   let handled = 0
   let skipped = 0
-  let head = 0
-  let seen = shard.position()
+  /** Whether there is more to write than a position. */
   let isTouched = false
-  const isIdle = () => !isTouched
   const touched = () => {
     isTouched = true
+    moved.notify()
+  }
+  const advanced = () => {
+    shard.advance(ahead.reached())
     moved.notify()
   }
 
@@ -55,11 +66,14 @@ export const make = (
     const position = ahead.reached()
     const parked = parking.due()
     const counted = { handled, skipped }
-    const done = new Set(settled)
+    const done = new Set(answered)
+    settled = settled.filter(({ upTo }) => upTo > position).slice(-maxSettled)
+    const kept = settled
     return {
       change: (state) => ({
         ...state,
         position,
+        settled: kept,
         handled: state.handled + counted.handled,
         skipped: state.skipped + counted.skipped,
         requests: done.size === 0 ? state.requests : state.requests.filter(({ id }) => !done.has(id))
@@ -68,14 +82,9 @@ export const make = (
       written: () => {
         handled -= counted.handled
         skipped -= counted.skipped
-        for (const id of done) settled.delete(id)
+        for (const id of done) answered.delete(id)
         parked.written()
-        measures.checkpoint(context, {
-          ...counted,
-          position,
-          lag: head - position,
-          parked: parking.size()
-        })
+        measures.counted(context, counted)
       }
     }
   }
@@ -87,30 +96,33 @@ export const make = (
     },
     skipped: () => {
       skipped++
+      isTouched = true
+    },
+    finished: (events) => {
+      ahead.finish(events)
+      shard.handledTo(events[events.length - 1]!.position)
+      advanced()
+    },
+    settled: (part) => {
+      settled = [...settled, part]
       touched()
     },
-    settled: (id) => {
-      settled.add(id)
+    isSettled: ({ position, stream }) =>
+      settled.some((part) => part.stream === stream && part.from <= position && position <= part.upTo),
+    answered: (id) => {
+      answered.add(id)
       touched()
-    },
-    sawHead: (position) => {
-      head = position
     },
     touched,
-    advanced: () => {
-      const reached = ahead.reached()
-      if (reached <= seen) return
-      seen = reached
-      shard.advance(reached)
-      moved.notify()
-    },
+    advanced,
     moved,
     pending,
     due: Effect.gen(function* () {
-      const next = moved.next()
-      if (isIdle() && ahead.reached() <= shard.position()) yield* next
+      for (let next = moved.next(); !isTouched && ahead.reached() <= shard.position(); next = moved.next()) {
+        yield* next
+      }
       yield* Effect.sleep(checkpointEvery)
-      for (let i = 1; i < idleFactor && isIdle(); i++) yield* Effect.sleep(checkpointEvery)
+      for (let i = 1; i < idleFactor && !isTouched; i++) yield* Effect.sleep(checkpointEvery)
       isTouched = false
     })
   }

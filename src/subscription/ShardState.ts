@@ -1,5 +1,7 @@
 // The document of a shard: where it stands and who works on it. Not public.
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import * as SchemaParser from "effect/SchemaParser"
 import type { Collection, DocumentStore, Put, StoredDocument } from "../repository/DocumentStore.ts"
@@ -15,17 +17,22 @@ const Request = Schema.Struct({
   action: Schema.Literals(["redrive", "discard"])
 })
 
+const Settled = Schema.Struct({ stream: Schema.String, from: Schema.Number, upTo: Schema.Number })
+
 const schema = Schema.Struct({
   subscription: Schema.String,
   shard: Schema.Number,
   of: Schema.Number,
   position: Schema.Number,
+  highest: Schema.Number,
   replay: Schema.Number,
   owner: Schema.NullOr(Schema.String),
   epoch: Schema.Number,
   until: Schema.Number,
-  commits: Schema.Number,
+  lease: Schema.Number,
+  commit: Schema.String,
   requests: Schema.Array(Request),
+  settled: Schema.Array(Settled),
   handled: Schema.Number,
   skipped: Schema.Number,
   rate: Schema.Number,
@@ -47,6 +54,13 @@ export interface Request {
   readonly action: "redrive" | "discard"
 }
 
+/** A part of a stream, by positions: it was held back, and has been handled or let go. */
+export interface Settled {
+  readonly stream: string
+  readonly from: number
+  readonly upTo: number
+}
+
 export interface ShardState {
   readonly subscription: string
   readonly shard: number
@@ -54,18 +68,24 @@ export interface ShardState {
   readonly of: number
   /** Every event of the shard up to it has been handled. */
   readonly position: number
+  /** The furthest that has been handled; with several streams at a time not everything before it has been. */
+  readonly highest: number
   /** Events up to here are being handled again. */
   readonly replay: number
   /** The process that works on it. */
   readonly owner: string | null
   /** Grows whenever what an owner holds in memory is no longer right: the token of the lease. */
   readonly epoch: number
-  /** The end of the lease, in milliseconds since 1970 UTC. */
+  /** The end of the lease by the owner's clock, in milliseconds since 1970 UTC; only to be shown. */
   readonly until: number
-  /** Grows with every commit of an owner, so that it knows its own after an unknown outcome. */
-  readonly commits: number
+  /** How long the lease is, in milliseconds: who sees no commit of the owner for so long may take the shard. */
+  readonly lease: number
+  /** Names the last commit of an owner: by it the owner knows its own, and others that it lives. */
+  readonly commit: string
   /** What the owner is asked to do with parked streams. */
   readonly requests: ReadonlyArray<Request>
+  /** What has been done ahead of the position. */
+  readonly settled: ReadonlyArray<Settled>
   /** How many events have been handled, counting again those that were handled again. */
   readonly handled: number
   readonly skipped: number
@@ -175,12 +195,15 @@ const fresh = (name: string, shard: number, of: number, position: number): Shard
   shard,
   of,
   position,
+  highest: 0,
   replay: 0,
   owner: null,
   epoch: 0,
   until: 0,
-  commits: 0,
+  lease: 0,
+  commit: "",
   requests: [],
+  settled: [],
   handled: 0,
   skipped: 0,
   rate: 0,
@@ -208,5 +231,17 @@ export const change = (
         error.reason.collection === collection.name,
       () => Effect.andThen(Effect.yieldNow, change(documents, name, f, writes))
     ),
-    Effect.tap(() => Effect.sync(() => Live.of(documents, name).changed.notify()))
+    Effect.tap(() =>
+      Effect.sync(() => {
+        const live = Live.of(documents, name)
+        live.looked = undefined
+        live.changed.notify()
+      })
+    )
   ) as Effect.Effect<void, DocumentStoreError | SubscriptionError>
+
+/** An id that nobody else has. */
+export const newId: Effect.Effect<string> = Effect.map(
+  Effect.all([Clock.currentTimeMillis, Random.next, Random.next]),
+  (parts) => parts.map((part) => part.toString(36).replace("0.", "")).join("-")
+)

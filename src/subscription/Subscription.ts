@@ -41,6 +41,7 @@ import type { DocumentStoreError } from "../repository/DocumentStoreError.ts"
 import * as Admin from "./Admin.ts"
 import type { Context } from "./Attempt.ts"
 import type { Parked } from "./Parking.ts"
+import { maxEvents } from "./ReadAhead.ts"
 import * as Shards from "./Shards.ts"
 import type { SubscriptionError } from "./SubscriptionError.ts"
 import * as Work from "./Work.ts"
@@ -188,11 +189,15 @@ export const make = <const Name extends string, E>(
   const admin = Admin.make(name, events, query)
 
   const start = <R>(
-    handler: Work.Options<E, R>["handler"],
+    handler: Handler<E, R>,
     { batch = 1, concurrency = 1, lease = Shards.defaultLease, onFailure = {} }: LayerOptions
   ) => {
-    refuseCount("batch", batch, 100_000)
+    refuseCount("batch", batch, maxEvents)
     refuseCount("concurrency", concurrency, 100_000)
+    const duration = Duration.fromInputUnsafe(lease)
+    if (!(Duration.toMillis(duration) >= 100 && Duration.toMillis(duration) <= 86_400_000)) {
+      throw new Error(`lease must be from 100 milliseconds to 1 day, not ${String(duration)}`)
+    }
     return Layer.effectDiscard(Effect.gen(function* () {
       const store = yield* EventStore
       const documents = yield* DocumentStore
@@ -205,13 +210,12 @@ export const make = <const Name extends string, E>(
         query,
         store,
         documents,
-        handler,
+        handler: (events, context) => Effect.scoped(handler(events, context)),
         concurrency,
         batch,
         retry,
         otherwise
       })
-      const duration = Duration.fromInputUnsafe(lease)
       yield* Effect.forkScoped(Shards.run(documents, { name, shards, lease: duration }, work))
     }))
   }

@@ -19,9 +19,8 @@ export interface Options<E, R> extends Handling.Options<E, R> {
   readonly concurrency: number
 }
 
-/** How many events are read ahead of the checkpoint, at most, and how long their data may be, in characters. */
-const maxEvents = 1_000
-const maxLength = 8_000_000
+/** How often the gauges are written, in milliseconds. */
+const gaugeEvery = 1_000
 
 /** Works on a shard until it is lost or an event stops it. */
 export const make =
@@ -39,7 +38,7 @@ export const make =
         Effect.scoped(atWork(options, desk)),
         (error): error is Handling.Stop => error instanceof Handling.Stop,
         (stop) => stopped(name, desk, stop)
-      )
+      ).pipe(Effect.ensuring(Effect.sync(() => measures.gauged(context, Measures.absent))))
     })
 
 /** Writes why the shard stops, and gives it back. */
@@ -62,27 +61,38 @@ const atWork = <E, R>(options: Options<E, R>, desk: Handling.Desk) =>
     const handle = Handling.make(options, desk)
     const ended = yield* Deferred.make<never, Handling.Stop | Handling.Failure>()
     let workers = 0
+    let isLeaving = false
+    const take = () => isLeaving ? undefined : ahead.take()
 
     const working = (first: ReadAhead.Lane) =>
       Effect.gen(function* () {
-        for (let lane: ReadAhead.Lane | undefined = first; lane !== undefined; lane = ahead.take()) {
+        for (let lane: ReadAhead.Lane | undefined = first; lane !== undefined; lane = take()) {
           yield* handle(lane)
           ahead.giveBack(lane)
         }
         workers--
+        progress.advanced()
       }).pipe(Effect.catchCause((cause) => Deferred.failCause(ended, cause)))
 
     /** Sets workers to the lanes that wait. */
     const pump = Effect.gen(function* () {
       while (workers < options.concurrency) {
-        const lane = ahead.take()
+        const lane = take()
         if (lane === undefined) return
         workers++
         yield* Effect.forkIn(working(lane), scope, { startImmediately: true })
       }
     })
 
+    /** Begins nothing more, and ends with what runs. */
+    const leaving = Effect.gen(function* () {
+      yield* shard.leaving
+      isLeaving = true
+      for (let moved = progress.moved.next(); workers > 0; moved = progress.moved.next()) yield* moved
+    })
+
     return yield* Effect.raceAllFirst([
+      leaving,
       Deferred.await(ended),
       Effect.forever(Effect.andThen(progress.due, Effect.suspend(() => shard.write(progress.pending())))),
       takeRequests(desk, pump),
@@ -109,30 +119,42 @@ const takeRequests = <R>({ shard, ahead }: Handling.Desk, pump: Effect.Effect<vo
 /** Reads the log as it grows, no further ahead than is allowed. */
 const reading = <E, R, R2>(
   { query, store }: Options<E, R>,
-  { progress, shard, ahead }: Handling.Desk,
+  { ahead, context, measures, parking, progress, shard }: Handling.Desk,
   pump: Effect.Effect<void, never, R2>
-) =>
-  Effect.gen(function* () {
-    const isFull = () => ahead.size() >= maxEvents || ahead.length() >= maxLength
-    const isOurs = ({ stream }: StoredEvent) => Shards.shardOf(stream, shard.of) === shard.index
-    const { changed, driver } = store
-    let after = shard.position()
+) => {
+  const isOurs = ({ stream }: StoredEvent) => Shards.shardOf(stream, shard.of) === shard.index
+  const { changed, driver } = store
+  /** The head of the log, where all of it has been read. */
+  let head: number | undefined
+
+  const gauging = Effect.gen(function* () {
+    while (true) {
+      const newest = head ?? (yield* Lease.patient(driver.head))
+      const position = ahead.reached()
+      measures.gauged(context, { position, behind: newest - position, parked: parking.size() })
+      yield* Effect.sleep(gaugeEvery)
+    }
+  })
+
+  const reading = Effect.gen(function* () {
     let limit = Pages.firstSize
     while (true) {
       // Asked for before reading, so that a commit in between is not missed.
       const more = changed()
+      const after = ahead.upTo()
       const { events, upTo } = yield* Lease.patient(driver.readLog({ after, limit, queries: [query] }))
       if (upTo <= after) {
-        progress.sawHead(after)
+        head = after
         yield* more
+        head = undefined
         continue
       }
-      after = upTo
       limit = Pages.nextSize(limit, events)
       ahead.add(shard.of === 1 ? events : events.filter(isOurs), upTo)
       progress.advanced()
       yield* pump
-      if (isFull()) progress.sawHead(yield* Lease.patient(driver.head))
-      for (let moved = progress.moved.next(); isFull(); moved = progress.moved.next()) yield* moved
+      for (let moved = progress.moved.next(); ahead.isFull(); moved = progress.moved.next()) yield* moved
     }
   })
+  return Effect.raceFirst(reading, gauging)
+}

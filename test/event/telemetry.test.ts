@@ -23,6 +23,8 @@ const work = Effect.gen(function* () {
   yield* append("any", 2)
   yield* Effect.exit(append("none", 1))
   yield* Stream.runDrain(store.read(events, "s"))
+  yield* Stream.runDrain(store.log(events))
+  yield* store.subscribe(events).pipe(Stream.take(5), Stream.runDrain)
   yield* store.driver.readStream({ stream: "s", bare: true, direction: "forwards", from: 1, limit: 10 })
 })
 
@@ -40,8 +42,14 @@ test("appends and reads are counted and timed, by what came of them", () =>
       expect(count(all, "appends", "Conflict")).toEqual([1])
       expect(count(all, "append_duration", "ok")).toEqual([2])
       expect(count(all, "events_appended")).toEqual([5])
-      expect(count(all, "events_read")).toEqual([10])
-      expect(count(all, "reads", "ok")).toEqual([1])
+      expect(count(all, "events_read")).toEqual([20])
+      // Two pages of the stream, one of the log by log and one by subscribe.
+      expect(count(all, "reads", "ok")).toEqual([2, 2])
+      expect(count(all, "read_duration", "ok")).toEqual([2, 2])
+      const operations = all.flatMap(({ attributes, id }) =>
+        id.endsWith("s") ? (attributes as Record<string, string>)["operation"] ?? [] : []
+      )
+      expect(operations).toEqual(["append", "append", "readStream", "readLog"])
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
   ))
 
@@ -61,12 +69,18 @@ test("spans are made where a tracer is installed", async () => {
     "EventStore.append",
     "EventStore.append",
     "EventStore.append",
+    "EventStore.readStream",
+    "EventStore.readLog",
+    "EventStore.readLog",
     "EventStore.readStream"
   ])
   expect(spans.map(({ status }) => status._tag === "Ended" && Exit.isSuccess(status.exit))).toEqual([
     true,
     true,
     false,
+    true,
+    true,
+    true,
     true
   ])
   expect(spans[0]!.attributes.get("dunnock.events")).toBe(3)

@@ -252,7 +252,7 @@ for (const { name, place, runs, test } of adapters()) {
             yield* append(both.store, [put("new")])
             yield* next.waitFor(yield* both.store.head)
             expect(yield* stored(both.documents, 2)).toEqual(byHand(yield* log(both.store), 10))
-            yield* waitFor(yield* both.store.head)
+            yield* waitFor(yield* both.store.head, "1 minute")
             expect((yield* find()).map(({ id }) => id)).toContain("new")
             expect(yield* stored(both.documents, 1)).toEqual(byHand(yield* log(both.store)))
           }).pipe(living(next.layer, both))

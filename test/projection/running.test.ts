@@ -91,6 +91,7 @@ describe("metrics", () => {
       run((both) =>
         Effect.gen(function* () {
           yield* Effect.gen(function* () {
+            yield* Effect.sleep("1 second")
             yield* append(both.store, [put("a"), put("b")])
             yield* Places.waitFor(2)
             yield* Effect.sleep("1 second")

@@ -67,7 +67,7 @@ for (const { name, place, test } of adapters()) {
                 yield* Fiber.interrupt(writing)
                 yield* append(both.store, [put("seen")])
                 const head = yield* both.store.head
-                yield* Effect.all([older.waitFor(head), newer.waitFor(head)])
+                yield* Effect.all([older.waitFor(head, "1 minute"), newer.waitFor(head, "1 minute")])
                 expect(yield* stored(both.documents, 1)).toEqual(byHand(yield* log))
                 expect(yield* stored(both.documents, 2)).toEqual(byHand(yield* log, 10))
                 expect(yield* older.status).toMatchObject({ generation: 1, version: 1, lag: 0 })
@@ -94,7 +94,7 @@ for (const { name, place, test } of adapters()) {
           yield* Stream.runDrain(next.rebuild).pipe(living(next.layer, both))
           expect((yield* older.status).generation).toBe(1)
           yield* append(both.store, [put("a")])
-          yield* older.waitFor(2)
+          yield* older.waitFor(2, "1 minute")
           expect(Option.getOrThrow(yield* older.queries.get("a")).value.weight).toBe(2)
           yield* Effect.void.pipe(living(makePlaces(3, 100).layer, both))
           const outdated = { _tag: "Outdated", projection: "Places", version: 1, live: 3 }

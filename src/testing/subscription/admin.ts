@@ -31,7 +31,7 @@ export const admin: ReadonlyArray<Case<Services>> = topic("status", {
       for (const n of range(1, 10)) yield* append(open, `s-${n}`, n)
       yield* one.ask(mailer.waitFor(10))
       const positions = Effect.map(
-        one.ask(mailer.status),
+        elsewhere.ask(mailer.status),
         ({ shards }) => shards.map(({ position }) => position)
       )
       yield* eventually("the checkpoint is there", Effect.map(positions, (all) => all.every((p) => p === 10)))

@@ -33,7 +33,7 @@ const planOf = (
   Effect.runPromise(Effect.scoped(Effect.gen(function* () {
     const filename = yield* file
     const { documents } = yield* Sqlite.make({ filename })
-    yield* documents.count(orders, { where: undefined, deleted: "with" })
+    yield* documents.clearExpired(orders)
     const [sql, parameters] = of(statements(SqliteDialect.documents))
     const database = new DatabaseSync(filename, { readOnly: true })
     const steps = database.prepare(`explain query plan ${sql}`).all(
