@@ -9,8 +9,9 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { Rows, Statement } from "../sql/EventLog.ts"
+import { lost, patiently } from "./patience.ts"
 import { DatabaseError, type Phase } from "./PostgresError.ts"
-import { begin, commit, idleTimeout, limits, lockTimeout, rollback } from "./transaction.ts"
+import { begin, commit, limits, rollback, session } from "./transaction.ts"
 
 /** Where the database is. */
 export interface ConnectOptions {
@@ -40,6 +41,8 @@ export type Options = ConnectOptions | {
 export interface Connection {
   /** Runs a statement and gives its rows, with the values in the order of their columns. */
   readonly run: (statement: Statement) => Effect.Effect<Rows, SqlError>
+  /** Nobody uses it any more: what it was sent may never be answered. */
+  readonly giveUp: Effect.Effect<void>
 }
 
 /** Runs statements of a transaction, none of them the last, in one round trip. */
@@ -70,7 +73,9 @@ export interface Database {
   /** What is told on a channel from now on; fails when the connection breaks. */
   readonly listen: (
     channel: string
-  ) => Effect.Effect<Queue.Dequeue<unknown, SqlError>, SqlError, Scope.Scope>
+  ) => Effect.Effect<Queue.Dequeue<PgConnection.Notification, SqlError>, SqlError, Scope.Scope>
+  /** Whether the process of the server that works for a connection of these is known to be this one. */
+  readonly isOwn: (processId: number) => boolean
 }
 
 /** Opens a pool; nothing is connected yet. */
@@ -83,32 +88,57 @@ const connect = (options: ConnectOptions): Effect.Effect<Database, SqlError, Sco
     // Statements of one borrower are pipelined, but a connection has only one borrower.
     const pool = yield* PgPool.make({ ...config, multiplex: true, multiplexConcurrency: 1 })
     const shared = yield* PgPool.make({ ...config, multiplex: true, maxConnections: 2 })
+    const settings = session(options.schema && quoted(options.schema))
+    const processes = new Map<number, WeakRef<PgConnection.PgConnection>>()
+    const isSetUp = new WeakSet<PgConnection.PgConnection>()
+    // Behind a pool of somebody else's a connection may lead to another process than it says.
+    const setUp = (connection: PgConnection.PgConnection) =>
+      Effect.map(patiently(connection.queryValues(...settings), pool.invalidate(connection)), ([row]) => {
+        isSetUp.add(connection)
+        for (const [id, known] of processes) if (known.deref() === undefined) processes.delete(id)
+        processes.set(row![0] as number, new WeakRef(connection))
+      })
+    const lendFrom = (pool: PgPool.PgPool): Lend => (body) =>
+      pool.use((connection) => {
+        const lent = body(toConnection(pool, connection))
+        return isSetUp.has(connection) ? lent : Effect.andThen(setUp(connection), lent)
+      })
     return {
       name: nameOf(config),
       use: lendFrom(pool),
       share: lendFrom(shared),
-      client: Effect.provideServiceEffect(
-        PgClient.makeClient(config),
-        Reactivity.Reactivity,
-        Reactivity.make
+      client: Effect.tap(
+        Effect.provideServiceEffect(PgClient.makeClient(config), Reactivity.Reactivity, Reactivity.make),
+        (client) => client.unsafe(...settings)
       ),
       begin: [begin],
       prepare: options.schema === undefined ? [] : [`create schema if not exists ${quoted(options.schema)}`],
       listen: (channel) =>
-        Effect.flatMap(PgConnection.make(config), (connection) => connection.listen(channel))
+        Effect.flatMap(PgConnection.make(config), (connection) => connection.listen(channel)),
+      isOwn: (processId) => processes.get(processId)?.deref() !== undefined
     }
   })
 
-const lendFrom = (pool: PgPool.PgPool): Lend => (body) =>
-  pool.use((connection) => body({ run: ([sql, parameters]) => connection.queryValues(sql, parameters) }))
+const toConnection = (pool: PgPool.PgPool, connection: PgConnection.PgConnection): Connection => {
+  let isGivenUp = false
+  return {
+    run: ([sql, parameters]) => isGivenUp ? Effect.fail(lost) : connection.queryValues(sql, parameters),
+    giveUp: Effect.suspend(() => {
+      isGivenUp = true
+      return pool.invalidate(connection)
+    })
+  }
+}
 
 const fromClient = (client: PgClient.PgClient): Database => {
   const use: Lend = (body) =>
     Effect.scoped(
-      Effect.flatMap(
-        client.reserve,
-        (connection) => body({ run: ([sql, parameters]) => connection.executeValues(sql, parameters) })
-      )
+      Effect.flatMap(client.reserve, (connection) =>
+        body({
+          run: ([sql, parameters]) => connection.executeValues(sql, parameters),
+          // The client does so by itself when a statement that it does not answer is interrupted.
+          giveUp: Effect.void
+        }))
     )
   return {
     name: nameOf(client.config),
@@ -117,7 +147,8 @@ const fromClient = (client: PgClient.PgClient): Database => {
     client: Effect.succeed(client),
     begin: [begin, limits],
     prepare: [],
-    listen: client.listen
+    listen: client.listen,
+    isOwn: () => false
   }
 }
 
@@ -127,7 +158,7 @@ const redacted = (secret: string | Redacted.Redacted): Redacted.Redacted =>
   typeof secret === "string" ? Redacted.make(secret) : secret
 
 const configOf = (
-  { database, host, maxConnections, password, port, schema, ssl, url, username }: ConnectOptions
+  { database, host, maxConnections, password, port, ssl, url, username }: ConnectOptions
 ): PgClient.PgPoolConfig => ({
   ...(url === undefined ? {} : { url: redacted(url) }),
   ...(password === undefined ? {} : { password: redacted(password) }),
@@ -139,14 +170,7 @@ const configOf = (
   username,
   applicationName: "dunnock",
   // A server that is gone without a word is noticed.
-  keepAlive: "30 seconds",
-  startupParameters: {
-    // What is behind the lock must see what was committed before it was got.
-    default_transaction_isolation: "read committed",
-    lock_timeout: String(lockTimeout),
-    idle_in_transaction_session_timeout: String(idleTimeout),
-    ...(schema === undefined ? {} : { search_path: quoted(schema) })
-  }
+  keepAlive: "30 seconds"
 })
 
 const nameOf = ({ database, host, port, url }: PgClient.PgClientConfig): string => {
@@ -165,19 +189,28 @@ export const run = (
   phase: Phase,
   statement: Statement
 ): Effect.Effect<Rows, DatabaseError> =>
-  lend(database.use, (connection) => inPhase(phase, connection.run(statement)))
+  lend(database.use, (connection) => inPhase(phase, patiently(connection.run(statement), connection.giveUp)))
+
+/** The same for a statement that may take as long as it likes. */
+export const runSlow = (database: Database, statement: Statement): Effect.Effect<Rows, DatabaseError> =>
+  lend(database.use, (connection) => inPhase("commit", connection.run(statement)))
 
 /** The same for a short statement that reads, on a connection that others use at the same time. */
 export const load = (database: Database, statement: Statement): Effect.Effect<Rows, DatabaseError> =>
-  lend(database.share, (connection) => inPhase("read", connection.run(statement)))
+  lend(
+    database.share,
+    (connection) => inPhase("read", patiently(connection.run(statement), connection.giveUp))
+  )
 
 /**
  * Runs a transaction, left to finish when it is interrupted. A lost answer to its end means that it may have been kept.
- * What is asked first goes to the server together with the beginning, and what ends it with the commit.
+ * What is asked first goes to the server together with the beginning, and what ends it with the commit. A slow one may take
+ * as long as it likes.
  */
 export const transaction = <A, E>(
   database: Database,
-  body: (ask: Ask) => Effect.Effect<Ending<A>, E>
+  body: (ask: Ask) => Effect.Effect<Ending<A>, E>,
+  { slow }: { readonly slow: boolean } = { slow: false }
 ): Effect.Effect<A, E | DatabaseError> =>
   lend(database.use, (connection) =>
     Effect.suspend(() => {
@@ -185,13 +218,14 @@ export const transaction = <A, E>(
       const send = (statements: ReadonlyArray<Statement>, phase: Phase) => {
         const beginning = state === "new" ? database.begin : []
         state = phase === "commit" ? "over" : "open"
+        const sent = pipeline(connection, [...beginning, ...statements])
         return Effect.map(
-          inPhase(phase, pipeline(connection, [...beginning, ...statements])),
+          inPhase(phase, slow ? sent : patiently(sent, connection.giveUp)),
           (rows) => rows.slice(beginning.length)
         )
       }
       const undo = Effect.suspend(() =>
-        state === "open" ? Effect.ignore(connection.run(rollback)) : Effect.void
+        state === "open" ? Effect.ignore(patiently(connection.run(rollback), connection.giveUp)) : Effect.void
       )
       return body((statements) => send(statements, "read")).pipe(
         Effect.flatMap(({ result, statements }) =>

@@ -14,7 +14,7 @@ import * as Collections from "../sql/Collections.ts"
 import * as Documents from "../sql/Documents.ts"
 import type { Rows, Statement } from "../sql/EventLog.ts"
 import * as documentWrites from "./documentWrites.ts"
-import { type Ask, type Database, run, transaction } from "./PostgresDatabase.ts"
+import { type Ask, type Database, run, runSlow, transaction } from "./PostgresDatabase.ts"
 import * as PostgresDialect from "./PostgresDialect.ts"
 import { type DatabaseError, failing, type Failure, isContended, isMissing } from "./PostgresError.ts"
 import { lockSchema } from "./schema.ts"
@@ -41,7 +41,7 @@ export const make = (database: Database, log: string): PostgresDocuments => {
           // Two that create the same table at once would fail, even with "if not exists".
           statements: [lockSchema, ...statements].map((text): Statement => [text, []]),
           result: () => undefined
-        })),
+        }), { slow: true }),
     isMissing
   })
   const fail = failing(name, (reason: Failure) => new DocumentStoreError({ reason }))
@@ -98,7 +98,7 @@ export const make = (database: Database, log: string): PostgresDocuments => {
       ),
     drop: (collection) =>
       Effect.andThen(
-        fail(run(database, "commit", [sql.drop(collection), []])),
+        fail(runSlow(database, [sql.drop(collection), []])),
         Effect.sync(collections.forget)
       ),
     ...Documents.reading(
@@ -106,7 +106,7 @@ export const make = (database: Database, log: string): PostgresDocuments => {
       (collection, statement) => fail(collections.reading(collection, run(database, "read", statement), [])),
       (collection, statement) =>
         Effect.map(
-          fail(collections.using([collection], run(database, "commit", counting(statement)))),
+          fail(collections.using([collection], runSlow(database, counting(statement)))),
           ([row]) => row![0] as number
         )
     )

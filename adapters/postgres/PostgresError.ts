@@ -64,6 +64,9 @@ const isPassing = (error: SqlError): boolean => {
   return code === undefined ? /timed out|closed/.test(message) : /^E(?!RR_)[A-Z_]+$/.test(code)
 }
 
+/** Whether a pool in between, such as pgbouncer, does not take what the client says of itself when it connects. */
+const isRefused = (error: SqlError): boolean => problemOf(error).startsWith("unsupported startup parameter")
+
 /** What the server says when it ends a session, whatever was asked of it. */
 const ended: ReadonlySet<string> = new Set(["25P03", "25P04", "57P01", "57P02", "57P05"])
 
@@ -102,7 +105,9 @@ export const toFailure = (store: string, { error, phase }: DatabaseError): Failu
   const problem = problemOf(error)
   const fields = { store, problem, cause: error }
   const code = sqlState(error)
-  if (phase === "open" && code === undefined && !isPassing(error)) return new CannotOpen(fields)
+  if (phase === "open" && (code === undefined ? !isPassing(error) : isRefused(error))) {
+    return new CannotOpen(fields)
+  }
   if (code === undefined || isLost(error)) {
     return phase === "commit" ? new OutcomeUnknown(fields) : new Unavailable(fields)
   }

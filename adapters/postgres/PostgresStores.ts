@@ -5,7 +5,8 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { EventStoreError } from "../../src/event/EventStoreError.ts"
 import type { Stores } from "../../src/repository/Stores.ts"
-import { migrate } from "../sql/migrations.ts"
+import type { Statement } from "../sql/EventLog.ts"
+import { cannotOpen, migrate } from "../sql/migrations.ts"
 import * as Changes from "./changes.ts"
 import * as PostgresDatabase from "./PostgresDatabase.ts"
 import * as PostgresDocuments from "./PostgresDocuments.ts"
@@ -23,11 +24,23 @@ export const make = (
   Effect.gen(function* () {
     const database = yield* Effect.mapError(PostgresDatabase.make(options), opening("postgres"))
     yield* open(database)
-    const [row] = yield* database.use((connection) =>
-      connection.run([`select id, ${channel} from dunnock_store`, []])
+    const identity: Statement = [
+      `select id, ${channel}, current_setting('default_transaction_isolation') from dunnock_store`,
+      []
+    ]
+    // Of both, so that no first command waits for a connection.
+    const [[row]] = yield* Effect.all(
+      [database.use(({ run }) => run(identity)), database.share(() => Effect.void)],
+      { concurrency: 2 }
     ).pipe(Effect.mapError(opening(database.name)))
-    const [store, told] = row as [string, string]
-    const changed = yield* Changes.make(database.listen(told))
+    const [store, told, isolation] = row as [string, string, string]
+    // What is behind the lock must see what was committed before it was got.
+    if (isolation !== "read committed") {
+      const problem =
+        `default_transaction_isolation of the client must be "read committed", not "${isolation}"`
+      return yield* Effect.fail(cannotOpen(database.name, problem))
+    }
+    const changed = yield* Changes.make(database.listen(told), database.isOwn)
     const documents = PostgresDocuments.make(database, store)
     return {
       events: PostgresEventStore.make(database, store, changed, documents),

@@ -12,12 +12,18 @@ const withoutWord = "50 millis"
 /** How long to wait before connecting again. */
 const pause = "200 millis"
 
+/** Who told: a process of the server. */
+export interface Word {
+  readonly processId: number
+}
+
 /**
  * Gives what `EventStoreDriver.changed` is. The listening connection is made with the first call, and again whenever it
- * breaks.
+ * breaks. What this process has told itself is not worth a look at the log: it knows.
  */
 export const make = (
-  listen: Effect.Effect<Queue.Dequeue<unknown, SqlError>, SqlError, Scope.Scope>
+  listen: Effect.Effect<Queue.Dequeue<Word, SqlError>, SqlError, Scope.Scope>,
+  isOwn: (processId: number) => boolean
 ): Effect.Effect<() => Effect.Effect<void>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
@@ -40,7 +46,9 @@ export const make = (
     const session = Effect.gen(function* () {
       const told = yield* listen
       yield* Effect.acquireRelease(set(true), () => set(false))
-      return yield* Effect.forever(Effect.flatMap(Queue.takeAll(told), () => Effect.sync(wake)))
+      return yield* Effect.forever(Effect.map(Queue.takeAll(told), (words) => {
+        if (!words.every(({ processId }) => isOwn(processId))) wake()
+      }))
     }).pipe(Effect.scoped, Effect.ignore, Effect.andThen(Effect.sleep(pause)), Effect.forever)
 
     return () => {

@@ -16,7 +16,7 @@ import { trade } from "./Trade.ts"
 const filename = process.argv[2] ?? "orders.db"
 
 // Where all of it is kept. With this line instead, and the import of "dunnock/postgres", it is PostgreSQL:
-// const StoreLive = Postgres.layer({ url: "postgres://localhost/shop" })
+// const StoreLive = Postgres.layer({ url: "postgres://me:secret@localhost/shop" })
 const StoreLive = Sqlite.layer({ filename })
 
 const title = (text: string) => Console.log(`\n${text}\n`)

@@ -41,7 +41,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type * as Event from "../event/Event.ts"
 import type * as Schema from "effect/Schema"
-import { type Appended, positionOf } from "../event/Appended.ts"
+import { positionOf, type Target } from "../event/Target.ts"
 import * as EventStore from "../event/EventStore.ts"
 import type { EventStoreError } from "../event/EventStoreError.ts"
 import { DocumentStore } from "../repository/DocumentStore.ts"
@@ -92,7 +92,10 @@ export interface Options<E extends { readonly _tag: string }, Doc, Encoded> {
    * error and counts it.
    */
   readonly onFailure?: "stop" | "skip"
-  /** How long the process that works may be silent before another takes over. Defaults to 5 seconds. */
+  /**
+   * How long the process that works may be silent before another takes over. Defaults to 5 seconds. The documents of the
+   * version before are kept for twelve times as long after the last process has worked on them.
+   */
   readonly lease?: Duration.Input
 }
 
@@ -181,7 +184,7 @@ export interface Projection<in out Name extends string, in out E, in out Doc, in
    * `TimedOut` after 10 seconds, or as long as is given; at once if the projection has stopped.
    */
   readonly waitFor: (
-    appended: Appended,
+    appended: Target,
     timeout?: Duration.Input
   ) => Effect.Effect<void, ProjectionError | DocumentStoreError, Service<Name>>
   /**

@@ -3,7 +3,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { positionOf } from "../event/Appended.ts"
+import { positionOf } from "../event/Target.ts"
 import type * as Event from "../event/Event.ts"
 import { EventStore } from "../event/EventStore.ts"
 import {
@@ -88,17 +88,23 @@ export const make = <E>(name: string, events: Event.Set<E>, query: Query): Admin
     const shards = yield* Shards.readAll(documents, name)
     const parked = yield* Effect.forEach(shards, ({ state }) => Parking.count(documents, name, state.shard))
     const newest = yield* head
-    const { reached } = Live.of(documents, name)
+    const live = Live.of(documents, name)
     return {
       head: newest,
-      shards: shards.map(({ state }, i) => statusOf(state, parked[i]!, newest, reached.get(state.shard) ?? 0))
+      shards: shards.map(({ state }, i) => statusOf(state, parked[i]!, newest, Live.reachedOf(live, state)))
     }
   }),
   waitFor: (appended, timeout = "10 seconds") =>
     Effect.flatMap(DocumentStore, (documents) => {
       const position = positionOf(appended)
       return notA(position) ?? Shards.reached(documents, name, position).pipe(
-        within(timeout, failure(new TimedOut({ subscription: name, position })))
+        within(
+          timeout,
+          Effect.andThen(
+            Shards.readAll(documents, name),
+            failure(new TimedOut({ subscription: name, position }))
+          )
+        )
       )
     }),
   parked: ({ limit = 100, offset = 0 } = {}) =>
@@ -117,14 +123,22 @@ export const make = <E>(name: string, events: Event.Set<E>, query: Query): Admin
       Shards.change(documents, name, (state) => state.stopped === null ? state : { ...state, stopped: null })
   ),
   reset: (position) =>
-    Effect.flatMap(DocumentStore, (documents) => {
-      const { reached } = Live.of(documents, name)
-      return notA(position) ?? Shards.change(documents, name, (state) => ({
+    Effect.gen(function* () {
+      const documents = yield* DocumentStore
+      const { head } = yield* EventStore
+      yield* notA(position) ?? Effect.void
+      const newest = yield* head
+      if (position > newest) {
+        const problem = `must not be beyond the newest event, at ${newest}, as ${position} is`
+        return yield* failure(new InvalidInput({ at: "position", problem }))
+      }
+      yield* Shards.change(documents, name, (state) => ({
         ...state,
         position,
-        // What this process has handled since its last checkpoint is known here.
-        replay: Math.max(state.replay, state.position, reached.get(state.shard) ?? 0),
-        epoch: state.epoch + 1
+        replay: state.highest,
+        epoch: state.epoch + 1,
+        settled: [],
+        stopped: null
       }))
     })
 })
@@ -143,16 +157,14 @@ const within =
     )
 
 const statusOf = (state: Shards.ShardState, parked: number, head: number, here: number): ShardStatus => {
-  const replaying = state.position < state.replay
-  // What was reached here may be from before a reset.
-  const position = replaying ? state.position : Math.max(state.position, here)
+  const position = Math.max(state.position, here)
   return {
     shard: state.shard,
     position,
     lag: Math.max(head - position, 0),
     owner: state.owner ?? undefined,
     until: state.until,
-    replaying,
+    replaying: state.position < state.replay,
     handled: state.handled,
     skipped: state.skipped,
     rate: state.rate,

@@ -97,7 +97,9 @@ const make = (
   let highest = state.highest
   let moved = false
   /** Writes of which it is not known whether they happened. */
-  let unknown: ReadonlyArray<{ readonly pending: Pending; readonly state: ShardState.ShardState }> = []
+  let unknown: ReadonlyArray<
+    { readonly pending: Pending; readonly state: ShardState.ShardState; readonly at: number }
+  > = []
 
   /** Reads the document, and finds out what became of the unknown write: the one that happened, if it did. */
   const reread: Effect.Effect<Pending | undefined, Failure> = Effect.suspend(() =>
@@ -107,6 +109,7 @@ const make = (
       const { epoch, position } = happened?.state ?? state
       moved ||= stored.state.epoch !== epoch || stored.state.position !== position
       ;({ state, version } = stored)
+      renewed = happened?.at ?? renewed
       unknown = []
       happened?.pending.written?.()
       return Effect.succeed(happened?.pending)
@@ -140,7 +143,7 @@ const make = (
           renewed = at
           written?.()
         } else if (!isWithoutEffect(exit.cause)) {
-          unknown = [...unknown, { pending, state: changed }]
+          unknown = [...unknown, { pending, state: changed, at }]
         }
         return exit
       })

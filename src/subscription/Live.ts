@@ -64,3 +64,9 @@ export const of = (documents: DocumentStore, name: string): Live => {
   }
   return live
 }
+
+/** How far a shard has come in this process, if that is not from before it was moved; else 0. */
+export const reachedOf = ({ reached }: Live, { epoch, shard }: ShardState): number => {
+  const here = reached.get(shard)
+  return here !== undefined && here.epoch >= epoch ? here.position : 0
+}

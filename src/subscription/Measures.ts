@@ -33,19 +33,19 @@ export interface Measures {
   }) => void
   readonly gauged: (context: Context.Context<never>, values: {
     readonly position: number
-    readonly behind: number
+    readonly lag: number
     readonly parked: number
   }) => void
 }
 
 /** What a process shows of a shard that it does not have. */
-export const absent = { position: 0, behind: 0, parked: 0 } as const
+export const absent = { position: 0, lag: 0, parked: 0 } as const
 
 export const make = (name: string, shard: number): Measures => {
   const attributes = { "dunnock.subscription": name, "dunnock.shard": String(shard) }
   const of = <State>(metric: Metric.Metric<number, State>) => Metric.withAttributes(metric, attributes)
   const counts = { handled: of(handled), skipped: of(skipped), failures: of(failures) }
-  const gauges = { position: of(position), behind: of(behind), parked: of(parked) }
+  const gauges = { position: of(position), lag: of(lag), parked: of(parked) }
   return {
     failed: (context) => counts.failures.updateUnsafe(1, context),
     counted: (context, values) => {
@@ -54,7 +54,7 @@ export const make = (name: string, shard: number): Measures => {
     },
     gauged: (context, values) => {
       gauges.position.updateUnsafe(values.position, context)
-      gauges.behind.updateUnsafe(Math.max(values.behind, 0), context)
+      gauges.lag.updateUnsafe(Math.max(values.lag, 0), context)
       gauges.parked.updateUnsafe(values.parked, context)
     }
   }

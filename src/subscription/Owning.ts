@@ -57,12 +57,12 @@ export const own = <R>(
     }
   })
   const works = Effect.gen(function* () {
-    for (let failures = 2;; failures++) {
+    for (let failures = 2; !leave.isOpen(); failures++) {
       taken.accept()
       taken.atRelease(undefined)
       yield* Effect.raceAllFirst([working(failures), keeping, expired])
-      if (taken.state().stopped !== null || leave.isOpen()) return
-      yield* taken.renew
+      if (taken.state().stopped !== null) return
+      yield* Effect.raceFirst(taken.renew, leave.await)
     }
   })
   return Effect.raceFirst(works, Effect.andThen(leave.await, Effect.sleep(lease))).pipe(

@@ -31,7 +31,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { Appended } from "../event/Appended.ts"
+import type { Target } from "../event/Target.ts"
 import type * as Event from "../event/Event.ts"
 import { EventStore } from "../event/EventStore.ts"
 import type { Query } from "../event/EventStoreDriver.ts"
@@ -133,7 +133,7 @@ export interface Subscription<out Name extends string, in out E> {
    * far has stopped.
    */
   readonly waitFor: (
-    appended: Appended,
+    appended: Target,
     timeout?: Duration.Input
   ) => Effect.Effect<void, SubscriptionError | DocumentStoreError, DocumentStore>
   /** The parked streams, in the order of their names; the first hundred unless told otherwise. */
@@ -163,7 +163,7 @@ export interface Subscription<out Name extends string, in out E> {
    */
   readonly reset: (
     position: number
-  ) => Effect.Effect<void, SubscriptionError | DocumentStoreError, DocumentStore>
+  ) => Effect.Effect<void, StartError, EventStore | DocumentStore>
 }
 
 /** The type of a subscription's event values: `Subscription.Events<typeof Mailer>`. */
@@ -189,7 +189,10 @@ export const make = <const Name extends string, E>(
   const admin = Admin.make(name, events, query)
 
   const start = <R>(
-    handler: Handler<E, R>,
+    handler: (
+      events: ReadonlyArray<Event.Recorded<E>>,
+      context: Context
+    ) => Effect.Effect<unknown, unknown, R>,
     { batch = 1, concurrency = 1, lease = Shards.defaultLease, onFailure = {} }: LayerOptions
   ) => {
     refuseCount("batch", batch, maxEvents)

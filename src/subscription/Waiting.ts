@@ -22,20 +22,16 @@ export const reached = (
 ): Effect.Effect<void, DocumentStoreError | SubscriptionError> =>
   Effect.gen(function* () {
     const live = Live.of(documents, name)
-    /** How far a shard has come in this process, if that is not from before it was moved. */
-    const here = ({ epoch, shard }: ShardState.ShardState) => {
-      const reached = live.reached.get(shard)
-      return reached !== undefined && reached.epoch >= epoch ? reached.position : -1
-    }
+    const come = (state: ShardState.ShardState) => Math.max(state.position, Live.reachedOf(live, state))
     const isElsewhere = ({ shard }: ShardState.ShardState) => !live.reached.has(shard)
     let waiting: ReadonlyArray<ShardState.ShardState> | undefined
     let age = 0
     while (true) {
       const progress = live.progress.next()
-      waiting = waiting?.filter((state) => here(state) < position)
+      waiting = waiting?.filter((state) => come(state) < position)
       if (waiting === undefined || waiting.some(isElsewhere)) {
         const states = yield* look(documents, name, (yield* Lease.elapsed) - age)
-        waiting = states?.filter((state) => Math.max(state.position, here(state)) < position)
+        waiting = states?.filter((state) => come(state) < position)
         yield* refuseStopped(waiting ?? [])
       }
       if (waiting?.length === 0) return

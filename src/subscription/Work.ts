@@ -131,7 +131,7 @@ const reading = <E, R, R2>(
     while (true) {
       const newest = head ?? (yield* Lease.patient(driver.head))
       const position = ahead.reached()
-      measures.gauged(context, { position, behind: newest - position, parked: parking.size() })
+      measures.gauged(context, { position, lag: newest - position, parked: parking.size() })
       yield* Effect.sleep(gaugeEvery)
     }
   })

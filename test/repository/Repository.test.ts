@@ -315,6 +315,18 @@ describe("a definition", () => {
     }
   })
 
+  test("with a name that this library keeps for itself is refused", () => {
+    for (const name of ["dunnock_projections", "Dunnock_mine"]) {
+      expect(() => Repository.make(name, { schema: Text })).toThrow("is kept by this library")
+    }
+    for (const name of ["orders__1", "Orders__20", "a___1"]) {
+      expect(() => Repository.make(name, { schema: Text })).toThrow("collections of projections")
+    }
+    for (const name of ["orders_1", "orders__1a", "orders__", "dunnock", "my_dunnock_1"]) {
+      expect(Repository.make(name, { schema: Text }).name).toBe(name)
+    }
+  })
+
   test("with an index on what is no field, or twice, is refused", () => {
     // @ts-expect-error: JavaScript may
     expect(() => Repository.make("a", { schema: Text, indexes: ["txt"] })).toThrow('there is no field "txt"')

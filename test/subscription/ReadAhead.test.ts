@@ -25,8 +25,7 @@ test("whatever is read, taken and finished in whichever order: each event once, 
       const choose = (n: number) => choices.next().value % n
       const ahead = ReadAhead.make(0)
       const unread = streams.map((stream, i) => event(i * 2 + 1, stream))
-      const open: Array<{ readonly lane: ReadAhead.Lane; readonly entries: ReadonlyArray<ReadAhead.Entry> }> =
-        []
+      const open: Array<{ readonly lane: ReadAhead.Lane; readonly entries: ReadonlyArray<StoredEvent> }> = []
       const done: Array<StoredEvent> = []
       const takes: Array<StoredEvent> = []
       while (done.length < streams.length) {
@@ -39,13 +38,13 @@ test("whatever is read, taken and finished in whichever order: each event once, 
           if (lane === undefined) continue
           expect(open.some((other) => other.lane.stream === lane.stream)).toBe(false)
           const entries = lane.waiting.splice(0, 1 + choose(2))
-          takes.push(...entries.map(({ event }) => event))
+          takes.push(...entries)
           open.push({ lane, entries })
         } else if (open.length > 0) {
           const [{ entries, lane }] = open.splice(choose(open.length), 1) as [typeof open[number]]
           ahead.finish(entries)
           ahead.giveBack(lane)
-          done.push(...entries.map(({ event }) => event))
+          done.push(...entries)
         }
         const isDone = new Set(done.map(({ position }) => position))
         for (let i = 0; i < streams.length; i++) {
@@ -53,7 +52,7 @@ test("whatever is read, taken and finished in whichever order: each event once, 
         }
       }
       expect(ahead.size()).toBe(0)
-      expect(ahead.length()).toBe(0)
+      expect(ahead.isFull()).toBe(false)
       expect(ahead.reached()).toBe(streams.length * 2)
       for (const stream of ["a", "b", "c"]) {
         const positions = takes.filter((event) => event.stream === stream).map(({ position }) => position)

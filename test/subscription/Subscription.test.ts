@@ -111,7 +111,7 @@ describe("a subscription", () => {
       yield* pass(5_000)
       expect(read).toBeGreaterThan(500)
       expect(read).toBeLessThan(1_600)
-      yield* Fiber.interrupt(fiber)
+      yield* Effect.all([Fiber.interrupt(fiber), pass(6_000)], { concurrency: 2 })
     }))
   )
 

@@ -9,6 +9,7 @@ import {
   eventually,
   make,
   member,
+  never,
   noting,
   numbers,
   range,
@@ -46,12 +47,57 @@ export const admin: ReadonlyArray<Case<Services>> = topic("status", {
         range(5, 11).map((n) => [n, n <= 10] as const)
       )
     }),
-  "reset: a position that cannot be one is refused": (open) =>
+  "reset: it is waited for, in the process of the owner too": (open) =>
+    Effect.gen(function* () {
+      const mailer = make("mailer")
+      const one = yield* member(open)
+      yield* append(open, "a", 1, 20)
+      const seen = yield* noting(one, mailer, {}, () => Effect.sleep("1 millis"))
+      yield* one.ask(mailer.waitFor(20))
+      seen.length = 0
+      yield* one.ask(mailer.reset(0))
+      yield* one.ask(mailer.waitFor(20))
+      yield* equal("handled again", numbers(seen), range(1, 20))
+    }),
+  "reset: whatever has been handled is a replay, also what is after an event that has not been": (open) =>
+    Effect.gen(function* () {
+      const mailer = make("mailer")
+      const [one, elsewhere] = [yield* member(open), yield* member(open)]
+      const seen: Array<readonly [number, boolean]> = []
+      yield* append(open, "slow", 0)
+      for (const n of range(1, 10)) yield* append(open, `s-${n % 3}`, n)
+      yield* noting(
+        one,
+        mailer,
+        { concurrency: 3 },
+        ({ data: { n } }, { replay }) =>
+          n === 0 ? Effect.never : Effect.sync(() => void seen.push([n, replay]))
+      )
+      yield* eventually("all but one are handled", Effect.sync(() => seen.length === 10))
+      seen.length = 0
+      yield* elsewhere.ask(mailer.reset(0))
+      yield* eventually("they are handled again", Effect.sync(() => seen.length === 10))
+      yield* holds("as a replay", seen.every(([, replay]) => replay))
+    }),
+  "reset: a stopped shard goes on": (open) =>
+    Effect.gen(function* () {
+      const mailer = make("mailer")
+      const one = yield* member(open)
+      yield* append(open, "a", 1, 5)
+      const onFailure = { retry: never }
+      const seen = yield* noting(one, mailer, { onFailure }, ({ data: { n } }) =>
+        n === 3 ? Effect.fail("bad") : Effect.void)
+      yield* equal("stopped", (yield* Effect.flip(one.ask(mailer.waitFor(5)))).reason._tag, "Stopped")
+      yield* one.ask(mailer.reset(3))
+      yield* one.ask(mailer.waitFor(5))
+      yield* equal("handled", numbers(seen), range(1, 5))
+    }),
+  "reset: a position that cannot be one, or is beyond the newest event, is refused": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
       const one = yield* member(open)
       yield* noting(one, mailer)
-      for (const position of [-1, 0.5, NaN]) {
+      for (const position of [-1, 0.5, NaN, 1]) {
         yield* equal(
           "reason",
           (yield* Effect.flip(one.ask(mailer.reset(position)))).reason._tag,
@@ -97,6 +143,8 @@ export const admin: ReadonlyArray<Case<Services>> = topic("status", {
       yield* noting(one, mailer)
       const { reason } = yield* Effect.flip(one.ask(mailer.waitFor(1, "20 millis")))
       yield* equal("reason", reason._tag, "TimedOut")
+      const unknown = yield* Effect.flip(one.ask(make("unknown").waitFor(1, "20 millis")))
+      yield* equal("never run", unknown.reason._tag, "NotBegun")
     }),
   "status: says where each shard is, who has it, and how far behind it is": (open) =>
     Effect.gen(function* () {

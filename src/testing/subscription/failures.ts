@@ -141,6 +141,40 @@ export const failures: ReadonlyArray<Case<Services>> = topic("failures", {
       const [parked] = yield* one.ask(mailer.parked())
       yield* equal("held back", [parked!.revision, parked!.count], [3, 4])
     }),
+  "park: whatever a handler fails with, its stream is parked and the others go on": (open) =>
+    Effect.gen(function* () {
+      const mailer = make("mailer")
+      const one = yield* member(open)
+      const unprintable = {
+        get message(): string {
+          throw new Error("no message")
+        },
+        toString: () => {
+          throw new Error("no text")
+        }
+      }
+      const errors = [
+        new Error("a \0 byte"),
+        new Error("\ud800"),
+        new Error("🐦".repeat(3_000)),
+        new Error(`x${"🐦".repeat(3_000)}`),
+        unprintable,
+        Object.create(null),
+        undefined
+      ]
+      for (const n of errors.keys()) yield* append(open, `bad-${n}`, n)
+      const receipt = yield* append(open, "good", errors.length)
+      const seen = yield* noting(
+        one,
+        mailer,
+        { onFailure: park },
+        ({ data: { n } }) => n < errors.length ? Effect.fail(errors[n]) : Effect.void
+      )
+      yield* one.ask(mailer.waitFor(receipt))
+      yield* one.close
+      yield* equal("handled once", numbers(seen), [...errors.keys(), errors.length])
+      yield* equal("parked", (yield* one.ask(mailer.parked())).length, errors.length)
+    }),
   "park: it stays parked for the next owner": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer", { shards: 2 })
@@ -207,6 +241,53 @@ export const failures: ReadonlyArray<Case<Services>> = topic("failures", {
       yield* eventually("it is not parked", Effect.map(parked, ({ length }) => length === 0))
       yield* one.ask(mailer.waitFor(yield* append(open, "a", 6)))
       yield* equal("handled", numbers(seen), [6])
+    }),
+  "discard: what was let go stays so for the next owner, though an event before it is still being handled": (
+    open
+  ) =>
+    Effect.gen(function* () {
+      const mailer = make("mailer")
+      const [one, other] = [yield* member(open), yield* member(open)]
+      yield* append(open, "slow", 0)
+      yield* append(open, "a", 1, 3)
+      const options = { concurrency: 2, onFailure: park }
+      const handler = ({ data: { n } }: Counted) =>
+        n === 0 ? Effect.never : n === 1 ? Effect.fail("bad") : Effect.void
+      yield* noting(one, mailer, options, handler)
+      const parked = one.ask(mailer.parked())
+      yield* eventually("it is parked", Effect.map(parked, ([one]) => one?.count === 3))
+      yield* one.ask(mailer.discard("a"))
+      yield* eventually("it is not parked", Effect.map(parked, ({ length }) => length === 0))
+      yield* one.close
+      yield* append(open, "a", 4)
+      const seen = yield* noting(other, mailer, options, handler)
+      yield* eventually("it goes on", Effect.sync(() => byStream(seen)["a"] !== undefined))
+      yield* equal("handled", byStream(seen), { slow: [0], a: [4] })
+      yield* equal("parked", (yield* parked).length, 0)
+    }),
+  "redrive: in order, also while the shard replays what comes before": (open) =>
+    Effect.gen(function* () {
+      const mailer = make("mailer")
+      const one = yield* member(open)
+      const bad = new Set([6])
+      yield* append(open, "a", 1, 10)
+      const seen = yield* noting(
+        one,
+        mailer,
+        { onFailure: park },
+        (event) => Effect.andThen(Effect.sleep("5 millis"), failing(bad)(event))
+      )
+      const parked = one.ask(mailer.parked())
+      yield* eventually("it is parked", Effect.map(parked, ([one]) => one?.count === 5))
+      bad.clear()
+      seen.length = 0
+      yield* one.ask(mailer.reset(0))
+      yield* eventually("it replays", Effect.sync(() => seen.length >= 2))
+      yield* one.ask(mailer.redrive("a"))
+      yield* one.ask(mailer.waitFor(10))
+      yield* eventually("it is not parked", Effect.map(parked, ({ length }) => length === 0))
+      yield* one.ask(mailer.waitFor(yield* append(open, "a", 11)))
+      yield* equal("handled", numbers(seen), Array.from({ length: 11 }, (_, i) => i + 1))
     }),
   "what is not parked can be neither redriven nor discarded": (open) =>
     Effect.gen(function* () {

@@ -86,6 +86,25 @@ export const processes: ReadonlyArray<Case<Services>> = topic("processes", {
       yield* other.ask(mailer.waitFor(yield* open.events.head))
       yield* equal("handled", seen.flat().length, 80)
     }),
+  "a process that is closed begins nothing more, and ends what it has begun": (open) =>
+    Effect.gen(function* () {
+      const mailer = make("mailer")
+      const [one, other] = [yield* member(open), yield* member(open)]
+      yield* append(open, "a", 1, 2)
+      const ended: Array<Counted> = []
+      const begun = yield* noting(
+        one,
+        mailer,
+        {},
+        (event) => Effect.andThen(Effect.sleep("50 millis"), Effect.sync(() => void ended.push(event)))
+      )
+      yield* eventually("it has begun", Effect.sync(() => begun.length === 1))
+      yield* one.close
+      yield* equal("ended", numbers(ended), [1])
+      const seen = yield* noting(other, mailer)
+      yield* other.ask(mailer.waitFor(2))
+      yield* equal("begun", [numbers(begun), numbers(seen)], [[1], [2]])
+    }),
   "shards of a process that crashed are taken by the other: what follows the checkpoint comes again, nothing is left out":
     (open) =>
       Effect.gen(function* () {
