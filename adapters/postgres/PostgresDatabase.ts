@@ -9,7 +9,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { Rows, Statement } from "../sql/EventLog.ts"
-import { lost, patiently } from "./patience.ts"
+import * as Patience from "./patience.ts"
 import { DatabaseError, type Phase } from "./PostgresError.ts"
 import { begin, commit, limits, rollback, session } from "./transaction.ts"
 
@@ -64,6 +64,8 @@ export interface Database {
   readonly use: Lend
   /** Lends one that others use at the same time, for a short statement: what they send goes over the wire together. */
   readonly share: Lend
+  /** Waits for answers of a connection, but not for ever. */
+  readonly patiently: Patience.Patiently
   /** What a transaction begins with. */
   readonly begin: ReadonlyArray<Statement>
   /** A client, to migrate with. */
@@ -80,7 +82,7 @@ export interface Database {
 
 /** Opens a pool; nothing is connected yet. */
 export const make = (options: Options): Effect.Effect<Database, SqlError, Scope.Scope> =>
-  "client" in options ? Effect.succeed(fromClient(options.client)) : connect(options)
+  "client" in options ? fromClient(options.client) : connect(options)
 
 const connect = (options: ConnectOptions): Effect.Effect<Database, SqlError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -88,6 +90,7 @@ const connect = (options: ConnectOptions): Effect.Effect<Database, SqlError, Sco
     // Statements of one borrower are pipelined, but a connection has only one borrower.
     const pool = yield* PgPool.make({ ...config, multiplex: true, multiplexConcurrency: 1 })
     const shared = yield* PgPool.make({ ...config, multiplex: true, maxConnections: 2 })
+    const patiently = yield* Patience.make
     const settings = session(options.schema && quoted(options.schema))
     const processes = new Map<number, WeakRef<PgConnection.PgConnection>>()
     const isSetUp = new WeakSet<PgConnection.PgConnection>()
@@ -115,6 +118,7 @@ const connect = (options: ConnectOptions): Effect.Effect<Database, SqlError, Sco
       prepare: options.schema === undefined ? [] : [`create schema if not exists ${quoted(options.schema)}`],
       listen: (channel) =>
         Effect.flatMap(PgConnection.make(config), (connection) => connection.listen(channel)),
+      patiently,
       isOwn: (processId) => processes.get(processId)?.deref() !== undefined
     }
   })
@@ -122,7 +126,8 @@ const connect = (options: ConnectOptions): Effect.Effect<Database, SqlError, Sco
 const toConnection = (pool: PgPool.PgPool, connection: PgConnection.PgConnection): Connection => {
   let isGivenUp = false
   return {
-    run: ([sql, parameters]) => isGivenUp ? Effect.fail(lost) : connection.queryValues(sql, parameters),
+    run: ([sql, parameters]) =>
+      isGivenUp ? Effect.fail(Patience.lost) : connection.queryValues(sql, parameters),
     giveUp: Effect.suspend(() => {
       isGivenUp = true
       return pool.invalidate(connection)
@@ -130,26 +135,27 @@ const toConnection = (pool: PgPool.PgPool, connection: PgConnection.PgConnection
   }
 }
 
-const fromClient = (client: PgClient.PgClient): Database => {
+const fromClient = (client: PgClient.PgClient): Effect.Effect<Database, never, Scope.Scope> => {
   const use: Lend = (body) =>
     Effect.scoped(
       Effect.flatMap(client.reserve, (connection) =>
         body({
           run: ([sql, parameters]) => connection.executeValues(sql, parameters),
-          // The client does so by itself when a statement that it does not answer is interrupted.
+          // The client does so by itself when a statement that is not answered is interrupted.
           giveUp: Effect.void
         }))
     )
-  return {
+  return Effect.map(Patience.make, (patiently) => ({
     name: nameOf(client.config),
     use,
     share: use,
     client: Effect.succeed(client),
+    patiently,
     begin: [begin, limits],
     prepare: [],
     listen: client.listen,
     isOwn: () => false
-  }
+  }))
 }
 
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
@@ -189,7 +195,10 @@ export const run = (
   phase: Phase,
   statement: Statement
 ): Effect.Effect<Rows, DatabaseError> =>
-  lend(database.use, (connection) => inPhase(phase, patiently(connection.run(statement), connection.giveUp)))
+  lend(
+    database.use,
+    (connection) => inPhase(phase, database.patiently(connection.run(statement), connection.giveUp))
+  )
 
 /** The same for a statement that may take as long as it likes. */
 export const runSlow = (database: Database, statement: Statement): Effect.Effect<Rows, DatabaseError> =>
@@ -199,7 +208,7 @@ export const runSlow = (database: Database, statement: Statement): Effect.Effect
 export const load = (database: Database, statement: Statement): Effect.Effect<Rows, DatabaseError> =>
   lend(
     database.share,
-    (connection) => inPhase("read", patiently(connection.run(statement), connection.giveUp))
+    (connection) => inPhase("read", database.patiently(connection.run(statement), connection.giveUp))
   )
 
 /**
@@ -220,12 +229,14 @@ export const transaction = <A, E>(
         state = phase === "commit" ? "over" : "open"
         const sent = pipeline(connection, [...beginning, ...statements])
         return Effect.map(
-          inPhase(phase, slow ? sent : patiently(sent, connection.giveUp)),
+          inPhase(phase, slow ? sent : database.patiently(sent, connection.giveUp)),
           (rows) => rows.slice(beginning.length)
         )
       }
       const undo = Effect.suspend(() =>
-        state === "open" ? Effect.ignore(patiently(connection.run(rollback), connection.giveUp)) : Effect.void
+        state === "open"
+          ? Effect.ignore(database.patiently(connection.run(rollback), connection.giveUp))
+          : Effect.void
       )
       return body((statements) => send(statements, "read")).pipe(
         Effect.flatMap(({ result, statements }) =>

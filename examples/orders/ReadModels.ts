@@ -71,13 +71,12 @@ export const StockIndex = Projection.make("StockIndex", {
   version: 1,
   events: Order.events,
   document: Schema.Struct({ reserved: Schema.Int, shipped: Schema.Int }),
-  id: ({ data }) => data._tag === "OrderPaid" ? [] : data.lines.map(({ product }) => product),
+  id: ({ data }) => "lines" in data ? data.lines.map(({ product }) => product) : [],
   evolve: {
     OrderPlaced: (stock = { reserved: 0, shipped: 0 }, { data }, product) => ({
       ...stock,
       reserved: stock.reserved + quantityOf(data.lines, product)
     }),
-    OrderPaid: (stock) => stock,
     OrderShipped: (stock, { data }, product) =>
       stock && ({
         reserved: stock.reserved - quantityOf(data.lines, product),

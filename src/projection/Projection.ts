@@ -81,10 +81,11 @@ export interface Options<E extends { readonly _tag: string }, Doc, Encoded> {
   readonly id: (event: Event.Recorded<NoInfer<E>>) => string | ReadonlyArray<string>
   /**
    * What each event makes of a document that it concerns: pure functions, which return a new document and leave the given
-   * one as it is. Undefined removes it. Called in the order of the log.
+   * one as it is. Undefined removes it. Called in the order of the log. An event without a function changes nothing: it is
+   * not even read, nor is `id` asked.
    */
   readonly evolve: {
-    readonly [K in E["_tag"]]: Evolve<Extract<E, { readonly _tag: K }>, NoInfer<Doc>>
+    readonly [K in E["_tag"]]?: Evolve<Extract<E, { readonly _tag: K }>, NoInfer<Doc>>
   }
   /**
    * What becomes of an event that cannot be taken in, since it cannot be read or a function throws. `"stop"`, the default:

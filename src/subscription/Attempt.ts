@@ -25,6 +25,8 @@ export interface Options<E, R, F> {
   ) => Effect.Effect<unknown, unknown, R>
   readonly retry: Schedule.Schedule<unknown, unknown, unknown>
   readonly replay: boolean
+  /** Cuts the pauses between attempts short. */
+  readonly hurry: Effect.Effect<void>
   /** Comes before each attempt; if it fails there is none. */
   readonly before: Effect.Effect<void, F>
   readonly onFailure: () => void
@@ -32,7 +34,7 @@ export interface Options<E, R, F> {
 
 /** Why the events cannot be handled, after as many attempts as the schedule gives; undefined if they have been. */
 export const attempt = <E, R, F>(
-  { before, handler, name, onFailure, replay, retry }: Options<E, R, F>,
+  { before, handler, hurry, name, onFailure, replay, retry }: Options<E, R, F>,
   events: ReadonlyArray<Event.Recorded<E>>
 ): Effect.Effect<Cause.Cause<unknown> | undefined, F, R> => {
   const metadata = Metadata.causedBy(events[events.length - 1]!)
@@ -48,7 +50,8 @@ export const attempt = <E, R, F>(
       const pause = yield* Schedule.toStepWithSleep(retry)
       let cause = first
       for (let attempt = 2;; attempt++) {
-        if (Exit.isFailure(yield* Effect.exit(pause(Cause.squash(cause))))) return cause
+        const paused = yield* Effect.exit(Effect.raceFirst(pause(Cause.squash(cause)), hurry))
+        if (Exit.isFailure(paused)) return cause
         yield* before
         const exit = yield* run(attempt)
         if (Exit.isSuccess(exit)) return undefined

@@ -43,7 +43,15 @@ export class Stop {
   }
 }
 
+/** The shard is being given back: nothing more is begun. */
+export interface Leaving {
+  readonly _tag: "Leaving"
+}
+
 export type Failure = EventStoreError | DocumentStoreError | Lease.LeaseLost
+
+/** What ends the work on a lane. */
+export type End = Stop | Failure | Leaving
 
 /** The text of an error as it is kept: whatever a handler fails with, it can be stored. */
 export const textOf = (cause: Cause.Cause<unknown>): string => {
@@ -68,7 +76,7 @@ export interface Desk {
 export const make = <E, R>(
   options: Options<E, R>,
   { context, measures, parking, progress, shard, ahead }: Desk
-): (lane: Lane) => Effect.Effect<void, Stop | Failure, R> => {
+): (lane: Lane) => Effect.Effect<void, End, R> => {
   const { batch, name, otherwise, query, store } = options
 
   /** What becomes of an event that cannot be handled; whether those after it in its stream are to be handled. */
@@ -89,28 +97,34 @@ export const make = <E, R>(
       return false
     })
 
-  // A lease that has run out may be another's by now.
-  const before = Effect.flatMap(shard.held, (held) => held ? Effect.void : shard.renew)
+  const before = Effect.flatMap(shard.held, (held): Effect.Effect<void, Failure | Leaving> => {
+    if (shard.leave.isOpen()) return Effect.fail({ _tag: "Leaving" })
+    // A lease that has run out may be another's by now.
+    return held ? Effect.void : shard.renew
+  })
 
   const attempt = (events: ReadonlyArray<Event.Recorded<E>>) =>
     Effect.suspend(() => {
       const replay = events[0]!.position <= shard.state().replay
       const onFailure = () => measures.failed(context)
-      return Attempt.attempt({ ...options, before, onFailure, replay }, events)
+      return Attempt.attempt(
+        { ...options, before, hurry: shard.leave.await, onFailure, replay },
+        events
+      )
     })
 
   /** Handles events that can be decoded, together, and if that fails one by one, so that only the one at fault suffers. */
   const handleGood = (
     stored: ReadonlyArray<StoredEvent>,
     events: ReadonlyArray<Event.Recorded<E>>
-  ): Effect.Effect<boolean, Stop | Failure, R> =>
+  ): Effect.Effect<boolean, End, R> =>
     Effect.flatMap(attempt(events), (cause) => {
       if (cause !== undefined) return events.length === 1 ? giveUp(stored[0]!, cause) : handleEach(stored)
       progress.handled(events.length)
       return Effect.succeed(true)
     })
 
-  const handleEach = (events: ReadonlyArray<StoredEvent>): Effect.Effect<boolean, Stop | Failure, R> =>
+  const handleEach = (events: ReadonlyArray<StoredEvent>): Effect.Effect<boolean, End, R> =>
     Effect.gen(function* () {
       for (const event of events) {
         if (!(yield* handle([event]))) return false
@@ -119,7 +133,7 @@ export const make = <E, R>(
     })
 
   /** Handles events of one stream, in order; whether all of them are done with, and none was parked. */
-  const handle = (events: ReadonlyArray<StoredEvent>): Effect.Effect<boolean, Stop | Failure, R> => {
+  const handle = (events: ReadonlyArray<StoredEvent>): Effect.Effect<boolean, End, R> => {
     const { bad, good } = decoded(options, events)
     if (bad === undefined) return handleGood(events, good)
     return Effect.gen(function* () {
@@ -139,7 +153,7 @@ export const make = <E, R>(
     return waiting.splice(0, n)
   }
 
-  const goOn = (lane: Lane): Effect.Effect<void, Stop | Failure, R> => {
+  const goOn = (lane: Lane): Effect.Effect<void, End, R> => {
     const events = next(lane)
     const free = events.filter((event) => !progress.isSettled(event) && !parking.holds(event))
     if (free.length < events.length) progress.touched()
@@ -151,7 +165,7 @@ export const make = <E, R>(
   }
 
   /** Handles the events that are held back, in order; false if one was parked again. */
-  const redrive = (stream: string): Effect.Effect<boolean, Stop | Failure, R> =>
+  const redrive = (stream: string): Effect.Effect<boolean, End, R> =>
     Effect.gen(function* () {
       const limit = Pages.firstSize
       for (let parked = parking.get(stream); parked !== undefined; parked = parking.get(stream)) {
@@ -174,7 +188,7 @@ export const make = <E, R>(
     })
 
   /** Does what was asked for a parked stream. */
-  const resolve = ({ stream, waiting }: Lane): Effect.Effect<void, Stop | Failure, R> =>
+  const resolve = ({ stream, waiting }: Lane): Effect.Effect<void, End, R> =>
     Effect.gen(function* () {
       const requests = shard.state().requests.filter((request) => request.stream === stream)
       const action = requests[requests.length - 1]?.action

@@ -97,7 +97,7 @@ const toShard = (taken: Lease.Lease, live: Live.Live, altered: Live.Signal, leav
     atRelease: taken.atRelease,
     advance,
     handledTo: taken.handledTo,
-    leaving: leave.await,
+    leave,
     changed: altered.next,
     held: Effect.map(taken.left, (left) => left > 0),
     renew: taken.renew

@@ -40,8 +40,8 @@ export interface Shard {
   readonly handledTo: (position: number) => void
   /** Called before looking at `state`: the effect ends when somebody else has changed it since. */
   readonly changed: () => Effect.Effect<void>
-  /** Ends when the shard is to be given back: nothing new is to be begun, and the work to end when what runs has. */
-  readonly leaving: Effect.Effect<void>
+  /** Open when the shard is to be given back: nothing new is to be begun, and the work to end when what runs has. */
+  readonly leave: Latch.Latch
   /** Whether the lease has time left. Nothing new should be begun without. */
   readonly held: Effect.Effect<boolean>
   /** Extends the lease. */

@@ -61,8 +61,7 @@ const atWork = <E, R>(options: Options<E, R>, desk: Handling.Desk) =>
     const handle = Handling.make(options, desk)
     const ended = yield* Deferred.make<never, Handling.Stop | Handling.Failure>()
     let workers = 0
-    let isLeaving = false
-    const take = () => isLeaving ? undefined : ahead.take()
+    const take = () => shard.leave.isOpen() ? undefined : ahead.take()
 
     const working = (first: ReadAhead.Lane) =>
       Effect.gen(function* () {
@@ -70,9 +69,14 @@ const atWork = <E, R>(options: Options<E, R>, desk: Handling.Desk) =>
           yield* handle(lane)
           ahead.giveBack(lane)
         }
-        workers--
-        progress.advanced()
-      }).pipe(Effect.catchCause((cause) => Deferred.failCause(ended, cause)))
+      }).pipe(
+        Effect.catchIf((end): end is Handling.Leaving => end._tag === "Leaving", () => Effect.void),
+        Effect.catchCause((cause) => Deferred.failCause(ended, cause)),
+        Effect.andThen(Effect.sync(() => {
+          workers--
+          progress.advanced()
+        }))
+      )
 
     /** Sets workers to the lanes that wait. */
     const pump = Effect.gen(function* () {
@@ -86,8 +90,7 @@ const atWork = <E, R>(options: Options<E, R>, desk: Handling.Desk) =>
 
     /** Begins nothing more, and ends with what runs. */
     const leaving = Effect.gen(function* () {
-      yield* shard.leaving
-      isLeaving = true
+      yield* shard.leave.await
       for (let moved = progress.moved.next(); workers > 0; moved = progress.moved.next()) yield* moved
     })
 

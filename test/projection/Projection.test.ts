@@ -338,12 +338,14 @@ describe("a definition is refused", () => {
       expect(() => Projection.make("A", { ...options, version })).toThrow("version")
     }
   })
-  test("without a handler for each event", () => {
-    expect(() => Projection.make("A", { ...options, evolve: {} as any })).toThrow('"A"')
+  test("without any function, or with one for an event that is not among its events", () => {
+    expect(() => Projection.make("A", { ...options, evolve: {} })).toThrow("empty")
+    const evolve = { ...options.evolve, B: () => undefined }
+    expect(() => Projection.make("A", { ...options, evolve })).toThrow('"B"')
   })
   test("already by the compiler, where it can be", () => {
-    // @ts-expect-error there is no handler for B
-    const handler = () => Projection.make("A", { ...options, events: Event.set({ A: {}, B: {} }) })
+    // @ts-expect-error there is no event B
+    const handler = () => Projection.make("A", { ...options, evolve: { B: () => undefined } })
     // @ts-expect-error there is no field m
     const index = () => Projection.make("A", { ...options, indexes: ["m"] })
     // @ts-expect-error a text is no number

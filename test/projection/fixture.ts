@@ -31,7 +31,10 @@ export const makePlaces = (version = 1, unit = 1) =>
     events,
     document: Place,
     lease: "1 second",
-    id: ({ data }) => data._tag === "Moved" ? [data.from, data.to] : data._tag === "Noted" ? [] : data.place,
+    id: ({ data }) => {
+      if (data._tag === "Noted") throw new Error("of no concern: there is no function for it")
+      return data._tag === "Moved" ? [data.from, data.to] : data.place
+    },
     evolve: {
       Put: (place, { data, position }) => add(place, unit * data.weight, `put at ${position}`),
       Moved: (place, { data, position }, id) =>
@@ -40,8 +43,7 @@ export const makePlaces = (version = 1, unit = 1) =>
           (id === data.from ? -unit : 0) * data.weight + (id === data.to ? unit : 0) * data.weight,
           `moved at ${position}`
         ),
-      Emptied: () => undefined,
-      Noted: (place) => place
+      Emptied: () => undefined
     }
   })
 

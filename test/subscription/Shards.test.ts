@@ -1,6 +1,6 @@
 /** Leases: who works on which shard, and when it goes to another. */
 import { describe, expect, test } from "bun:test"
-import { Duration, Effect, Exit, Fiber, Scope } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber, Latch, Scope } from "effect"
 import { DocumentStore } from "../../src/repository/DocumentStore.ts"
 import * as Shards from "../../src/subscription/Shards.ts"
 import { pass, run } from "./fixture.ts"
@@ -11,10 +11,10 @@ const options = (shards: number) => ({ name: "sub", shards, lease: Duration.seco
 const member = (shards: number, documents: DocumentStore) =>
   Effect.gen(function* () {
     const has = new Set<number>()
-    const work = ({ index, leaving }: Shards.Shard) =>
+    const work = ({ index, leave }: Shards.Shard) =>
       Effect.acquireUseRelease(
         Effect.sync(() => has.add(index)),
-        () => leaving,
+        () => leave.await,
         () => Effect.sync(() => has.delete(index))
       )
     const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
@@ -124,6 +124,74 @@ describe("leases", () => {
   )
 
   test(
+    "no clock is compared with another's: one that is an hour off neither takes what another has nor keeps it for long",
+    run(Effect.gen(function* () {
+      const documents = yield* open(1)
+      for (const offset of [-3_600_000, 3_600_000]) {
+        const clock = yield* Clock.clockWith(Effect.succeed)
+        const shifted: Clock.Clock = {
+          ...clock,
+          currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + offset),
+          currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + offset
+        }
+        const dying = cuttable(documents)
+        const first = yield* member(1, dying.documents).pipe(Effect.provideService(Clock.Clock, shifted))
+        yield* pass(100)
+        const second = yield* member(1, documents)
+        yield* pass(10_000)
+        expect([first.has.size, second.has.size]).toEqual([1, 0])
+        dying.cut()
+        yield* pass(7_000)
+        expect([first.has.size, second.has.size]).toEqual([0, 1])
+        yield* second.close
+        yield* Effect.all([first.close, pass(5_000)], { concurrency: 2 })
+      }
+    }))
+  )
+
+  test(
+    "a work that cannot be interrupted keeps its process from nothing else",
+    run(Effect.gen(function* () {
+      const documents = yield* open(4)
+      const stuck = yield* Latch.make(false)
+      const work = () => Effect.uninterruptible(stuck.await)
+      const fiber = yield* Effect.forkChild(Shards.run(documents, options(4), work))
+      yield* pass(100)
+      const second = yield* member(4, { ...documents })
+      yield* pass(15_000)
+      expect(second.has.size).toBe(2)
+      const owners = (yield* Shards.readAll(documents, "sub")).map(({ state }) => state.owner)
+      expect(new Set(owners).size).toBe(2)
+      yield* stuck.open
+      yield* second.close
+      yield* pass(5_000)
+      yield* Effect.all([Fiber.interrupt(fiber), pass(5_000)], { concurrency: 2 })
+    }))
+  )
+
+  test(
+    "what members left behind that crashed is cleared when another comes",
+    run(Effect.gen(function* () {
+      let cleared = 0
+      const documents = yield* open(2)
+      const dying = cuttable(documents)
+      const first = yield* member(2, dying.documents)
+      yield* pass(100)
+      dying.cut()
+      yield* pass(10_000)
+      const clearExpired: DocumentStore["clearExpired"] = (collection) =>
+        Effect.tap(documents.clearExpired(collection), (n) =>
+          Effect.sync(() => {
+            cleared += n
+          }))
+      yield* member(2, { ...documents, clearExpired })
+      yield* pass(100)
+      expect(cleared).toBe(1)
+      yield* Effect.all([first.close, pass(5_000)], { concurrency: 2 })
+    }))
+  )
+
+  test(
     "what was taken by another cannot be committed, and writes nothing",
     run(Effect.gen(function* () {
       const documents = yield* open(1)
@@ -140,7 +208,7 @@ describe("leases", () => {
         }) as const
       const shards: Array<Shards.Shard> = []
       const work = (shard: Shards.Shard) =>
-        Effect.andThen(Effect.sync(() => shards.push(shard)), shard.leaving)
+        Effect.andThen(Effect.sync(() => shards.push(shard)), shard.leave.await)
       const fiber = yield* Effect.forkChild(Shards.run(documents, options(1), work))
       yield* pass(50)
       yield* commit(shards[0]!, 5, [put("a")], 5)
@@ -173,7 +241,7 @@ describe("leases", () => {
             begun.push(shard.position())
             shards.push(shard)
           }),
-          shard.leaving
+          shard.leave.await
         )
       yield* Effect.forkChild(Shards.run(documents, options(1), work))
       yield* pass(50)

@@ -1,7 +1,7 @@
 /** What the contract cannot see: times, commits, metrics, how far is read ahead. */
 import { describe, expect, test } from "bun:test"
 import { EventStore, Subscription } from "dunnock"
-import { Effect, Fiber, Layer, Metric, Schedule, Tracer } from "effect"
+import { Duration, Effect, Fiber, Layer, Metric, Schedule, Tracer } from "effect"
 import { DocumentStore } from "../../src/repository/DocumentStore.ts"
 import { append, events, pass, run, spying, subscription } from "./fixture.ts"
 
@@ -197,7 +197,7 @@ describe("a subscription", () => {
     }))
   )
 
-  test("is refused with a name, a number of shards or a concurrency that cannot be", () => {
+  test("is refused with a name, a number of shards, a concurrency, a batch or a lease that cannot be", () => {
     for (const name of ["", "a/b", "x".repeat(101), "a\0", "\ud800"]) {
       expect(() => Subscription.make(name, { events })).toThrow("name")
     }
@@ -205,6 +205,11 @@ describe("a subscription", () => {
       expect(() => Subscription.make("a", { events, shards })).toThrow("shards")
     }
     expect(() => subscription("a").toLayer(() => Effect.void, { concurrency: 0 })).toThrow("concurrency")
-    expect(() => subscription("a").toLayer(() => Effect.void, { batch: 0 })).toThrow("batch")
+    for (const batch of [0, 1_001]) {
+      expect(() => subscription("a").toLayer(() => Effect.void, { batch })).toThrow("batch")
+    }
+    for (const lease of [Duration.infinity, "2 days", 0, -1, NaN, 99] as const) {
+      expect(() => subscription("a").toLayer(() => Effect.void, { lease })).toThrow("lease")
+    }
   })
 })

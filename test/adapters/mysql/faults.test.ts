@@ -1,5 +1,6 @@
 import { expect } from "bun:test"
-import { Effect, Fiber, Stream } from "effect"
+import { Deferred, Effect, Fiber, Stream } from "effect"
+import * as MysqlDatabase from "../../../adapters/mysql/MysqlDatabase.ts"
 import { chance, events, idsOf, load, range, times, write } from "../../faults/writes.ts"
 import * as Proxy from "../../faults/Proxy.ts"
 import { testsOn } from "../../services/bun.ts"
@@ -99,6 +100,33 @@ test(
       yield* Effect.sleep(50)
       yield* query(other, "rollback")
       expect((yield* Fiber.join(waiting)).map(({ position }) => position)).toEqual([2, 3])
+    }))),
+  30_000
+)
+
+test(
+  "a client that hangs in a transaction holds up the others for a while, on MariaDB, and is told that nothing was kept",
+  () =>
+    Effect.runPromise(Effect.scoped(Effect.gen(function* () {
+      const { url } = yield* mysql.database
+      const store = yield* openStore(url)
+      const database = yield* MysqlDatabase.make({ url })
+      const isLocked = yield* Deferred.make<void>()
+      const goesOn = yield* Deferred.make<void>()
+      const hanging = yield* Effect.forkChild(
+        database.transaction((transaction) =>
+          Effect.gen(function* () {
+            yield* transaction.run([["select id from dunnock_store for update", []]])
+            yield* Deferred.succeed(isLocked, undefined)
+            yield* Deferred.await(goesOn)
+            yield* transaction.commit([["select 1", []]])
+          })
+        )
+      )
+      yield* Deferred.await(isLocked)
+      yield* write(store, "w", 0, 0)
+      yield* Deferred.succeed(goesOn, undefined)
+      expect((yield* Fiber.await(hanging))._tag).toBe("Failure")
     }))),
   30_000
 )
