@@ -46,7 +46,7 @@ const largestSize = 10_000
 const largestPage = 8_000_000
 
 /** How long a position for which there was nothing to write may go unwritten, in milliseconds. */
-const unsavedFor = 100
+export const unsavedFor = 100
 
 interface Page {
   readonly events: ReadonlyArray<StoredEvent>
@@ -118,6 +118,7 @@ const follow = Effect.fnUntraced(function* <Doc, E>(
       if (then === "end" || then === "again") return then
       if (then === "save" && position > writer.checkpoint().position) {
         yield* writer.write(position, [], 0, [])
+        savedAt = yield* Clock.currentTimeMillis
       }
       next = readPage(projector, position, size)
       continue

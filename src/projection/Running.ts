@@ -205,10 +205,16 @@ export const keepLive = <Doc>(running: Running<Doc>, inline: boolean): Effect.Ef
   )
 }
 
-const afterAppends: Projector.AtEnd<never> = ({ checkpoint, position }, changed) =>
-  position === checkpoint.position
-    ? Effect.as(changed, "go on")
-    : Effect.raceFirst(Effect.as(changed, "go on" as const), Effect.as(Effect.sleep(100), "save" as const))
+const afterAppends: Projector.AtEnd<never> = ({ checkpoint, position, savedAt }, changed) =>
+  position === checkpoint.position ? Effect.as(changed, "go on") : Effect.flatMap(
+    Clock.currentTimeMillis,
+    // Counted from the last time, since a store may have to be looked at again and again.
+    (now) =>
+      Effect.raceFirst(
+        Effect.as(Effect.sleep(Math.max(savedAt + Projector.unsavedFor - now, 0)), "save" as const),
+        Effect.as(changed, "go on" as const)
+      )
+  )
 
 /** The transactions of appends move the checkpoint themselves, so that there is no hurry, and mostly nothing to do. */
 const afterInline: Projector.AtEnd<never> = ({ checkpoint, position }, changed) =>

@@ -87,14 +87,17 @@ export interface OnFailure {
 /** How a subscription runs. */
 export interface LayerOptions {
   /**
-   * How many streams of a shard are handled at a time. 1 unless given: events are then handled in the order of the log.
-   * Events of one stream always are.
+   * How many streams of a shard are handled at a time. 1 unless given: without `batch` the events of a shard are then
+   * handled in the order of the log. Events of one stream always are.
    */
   readonly concurrency?: number
-  /** How many events the handler is given at a time, at most; all of one stream, in order. */
+  /** How many events the handler is given at a time, at most; all of one stream, in order. From 1 to 1,000. */
   readonly batch?: number
   readonly onFailure?: OnFailure
-  /** How long a shard stays with a process that has died or been cut off. 5 seconds unless given. */
+  /**
+   * How long a shard stays with a process that has died or been cut off, and how long handlers have to end when a shard is
+   * given back. 5 seconds unless given; from 100 milliseconds to 1 day.
+   */
   readonly lease?: Duration.Input
 }
 
@@ -129,8 +132,8 @@ export interface Subscription<out Name extends string, in out E> {
   /**
    * Waits until what was appended, given the receipts or a position, has been handled, skipped or parked, and all before. It ends at once
    * where this process has handled it, else about a fifth of a second later, or half a second where nothing was to be
-   * handled. Fails with `TimedOut` (after 10 seconds unless given), and with `Stopped` when a shard that has not come so
-   * far has stopped.
+   * handled. Fails with `TimedOut` (after 10 seconds unless given), with `NotBegun` if it has not run by then, and with
+   * `Stopped` when a shard that has not come so far has stopped.
    */
   readonly waitFor: (
     appended: Target,
@@ -158,8 +161,8 @@ export interface Subscription<out Name extends string, in out E> {
   /** Lets stopped shards go on, beginning with the event that stopped them. */
   readonly resume: Effect.Effect<void, SubscriptionError | DocumentStoreError, DocumentStore>
   /**
-   * Goes on after another position: 0 replays everything. Handlers are told that it is a replay until they are where they
-   * were. Parked streams stay parked.
+   * Goes on after another position, not beyond the newest event: 0 replays everything. Handlers are told that it is a
+   * replay up to the furthest event that has been dealt with. Stopped shards go on; parked streams stay parked.
    */
   readonly reset: (
     position: number

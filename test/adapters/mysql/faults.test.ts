@@ -105,7 +105,7 @@ test(
 )
 
 test(
-  "a client that hangs in a transaction holds up the others for a while, on MariaDB, and is told that nothing was kept",
+  "a client that hangs in a transaction holds up the others for a while, on MariaDB, and then fails itself",
   () =>
     Effect.runPromise(Effect.scoped(Effect.gen(function* () {
       const { url } = yield* mysql.database
