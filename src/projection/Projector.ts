@@ -29,6 +29,8 @@ export interface Standing {
   readonly position: number
   /** The position of the newest event of the log, as last seen. */
   readonly head: number
+  /** When a position was last written, in milliseconds since 1970 UTC. */
+  readonly savedAt: number
 }
 
 /**
@@ -106,7 +108,7 @@ const follow = Effect.fnUntraced(function* <Doc, E>(
   let next: Effect.Effect<Page, EventStoreError> = readPage(projector, position, size)
   let head = position
   let isTold = false
-  const standing = (): Standing => ({ checkpoint: writer.checkpoint(), position, head })
+  const standing = (): Standing => ({ checkpoint: writer.checkpoint(), position, head, savedAt })
   while (true) {
     const page: Page = yield* next
     const { changed, events, upTo } = page

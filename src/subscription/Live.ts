@@ -36,6 +36,13 @@ export const signal = (): Signal => {
   }
 }
 
+/** Ends when something holds, looking whenever the signal is given. */
+export const until = (signal: Signal, holds: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const next = signal.next()
+    return holds() ? Effect.void : Effect.andThen(next, until(signal, holds))
+  })
+
 /** One subscription, as far as this process has it. */
 export interface Live {
   /** How far each shard that is owned here has come, by its index, and in which epoch. */

@@ -1,7 +1,6 @@
 // Streams whose events are held back, as documents. Not public.
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as SchemaParser from "effect/SchemaParser"
 import type { StoredEvent } from "../event/EventStoreDriver.ts"
 import type {
   Collection,
@@ -11,7 +10,8 @@ import type {
   Write
 } from "../repository/DocumentStore.ts"
 import { maxIdLength } from "../repository/DocumentStore.ts"
-import { DocumentStoreError, Unreadable } from "../repository/DocumentStoreError.ts"
+import type { DocumentStoreError } from "../repository/DocumentStoreError.ts"
+import * as Parsing from "./Parsing.ts"
 
 /** What of a parked stream changes while events are held back. */
 export interface Held {
@@ -98,22 +98,8 @@ const remove = (name: string, stream: string): Array<Write> =>
     expected: "any"
   }))
 
-const parsing = <A>(collection: Collection, schema: Schema.Codec<A, any>) => {
-  const decode = SchemaParser.decodeUnknownSync(schema)
-  return ({ data, id, version }: StoredDocument): Effect.Effect<A, DocumentStoreError> =>
-    Effect.suspend(() => {
-      try {
-        return Effect.succeed(decode(JSON.parse(data)))
-      } catch (error) {
-        const issue = error instanceof Error ? error.message : String(error)
-        const reason = new Unreadable({ collection: collection.name, id, version, issue })
-        return Effect.fail(new DocumentStoreError({ reason }))
-      }
-    })
-}
-
-const parse = parsing(collection, heldSchema)
-const parseWhy = parsing(errors, whySchema)
+const parse = Parsing.make(collection, heldSchema)
+const parseWhy = Parsing.make(errors, whySchema)
 
 /** What is parked by these documents, with the errors. */
 const withErrors = (

@@ -53,6 +53,7 @@ export const make = (
   let skipped = 0
   /** Whether there is more to write than a position. */
   let isTouched = false
+  const isMore = () => isTouched
   const touched = () => {
     isTouched = true
     moved.notify()
@@ -118,11 +119,9 @@ export const make = (
     moved,
     pending,
     due: Effect.gen(function* () {
-      for (let next = moved.next(); !isTouched && ahead.reached() <= shard.position(); next = moved.next()) {
-        yield* next
-      }
+      yield* Live.until(moved, () => isMore() || ahead.reached() > shard.position())
       yield* Effect.sleep(checkpointEvery)
-      for (let i = 1; i < idleFactor && !isTouched; i++) yield* Effect.sleep(checkpointEvery)
+      for (let i = 1; i < idleFactor && !isMore(); i++) yield* Effect.sleep(checkpointEvery)
       isTouched = false
     })
   }

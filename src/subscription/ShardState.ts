@@ -3,10 +3,10 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
-import * as SchemaParser from "effect/SchemaParser"
 import type { Collection, DocumentStore, Put, StoredDocument } from "../repository/DocumentStore.ts"
-import { DocumentStoreError, Unreadable } from "../repository/DocumentStoreError.ts"
+import { DocumentStoreError } from "../repository/DocumentStoreError.ts"
 import * as Live from "./Live.ts"
+import * as Parsing from "./Parsing.ts"
 import { NotBegun, ShardsDiffer, SubscriptionError } from "./SubscriptionError.ts"
 
 const Stopped = Schema.Struct({ position: Schema.Number, error: Schema.String, since: Schema.Number })
@@ -104,19 +104,10 @@ export const collection: Collection = { name: "dunnock_subscriptions", indexes: 
 
 export const idOf = (name: string, shard: number): string => `${name}/${shard}`
 
-const decode = SchemaParser.decodeUnknownSync(schema)
+const decode = Parsing.make(collection, schema)
 
 const parse = (document: StoredDocument): Effect.Effect<Stored, DocumentStoreError> =>
-  Effect.suspend(() => {
-    try {
-      return Effect.succeed({ version: document.version, state: decode(JSON.parse(document.data)) })
-    } catch (error) {
-      const { id, version } = document
-      const issue = error instanceof Error ? error.message : String(error)
-      const reason = new Unreadable({ collection: collection.name, id, version, issue })
-      return Effect.fail(new DocumentStoreError({ reason }))
-    }
-  })
+  Effect.map(decode(document), (state) => ({ version: document.version, state }))
 
 export const put = (state: ShardState, expected: number): Put => ({
   op: "put",

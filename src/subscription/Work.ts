@@ -7,6 +7,7 @@ import * as Pages from "../event/Pages.ts"
 import type { DocumentStore } from "../repository/DocumentStore.ts"
 import * as Handling from "./Handling.ts"
 import * as Lease from "./Lease.ts"
+import * as Live from "./Live.ts"
 import * as Measures from "./Measures.ts"
 import * as Parking from "./Parking.ts"
 import * as Progress from "./Progress.ts"
@@ -89,10 +90,7 @@ const atWork = <E, R>(options: Options<E, R>, desk: Handling.Desk) =>
     })
 
     /** Begins nothing more, and ends with what runs. */
-    const leaving = Effect.gen(function* () {
-      yield* shard.leave.await
-      for (let moved = progress.moved.next(); workers > 0; moved = progress.moved.next()) yield* moved
-    })
+    const leaving = Effect.andThen(shard.leave.await, Live.until(progress.moved, () => workers === 0))
 
     return yield* Effect.raceAllFirst([
       leaving,
@@ -156,7 +154,7 @@ const reading = <E, R, R2>(
       ahead.add(shard.of === 1 ? events : events.filter(isOurs), upTo)
       progress.advanced()
       yield* pump
-      for (let moved = progress.moved.next(); ahead.isFull(); moved = progress.moved.next()) yield* moved
+      yield* Live.until(progress.moved, () => !ahead.isFull())
     }
   })
   return Effect.raceFirst(reading, gauging)
