@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { EventStoreError } from "../../src/event/EventStoreError.ts"
 import type { Stores } from "../../src/repository/Stores.ts"
+import { check } from "../sql/options.ts"
 import * as MysqlDatabase from "./MysqlDatabase.ts"
 import * as MysqlDocuments from "./MysqlDocuments.ts"
 import * as MysqlEventStore from "./MysqlEventStore.ts"
@@ -17,6 +18,7 @@ export const make = (
   options: MysqlDatabase.Options
 ): Effect.Effect<Stores, EventStoreError, Scope.Scope> =>
   Effect.gen(function* () {
+    yield* check("mysql", options)
     const database = yield* MysqlDatabase.make(options)
     const types = yield* open(database)
     const { rows } = yield* Effect.mapError(

@@ -7,6 +7,7 @@ import { EventStoreError } from "../../src/event/EventStoreError.ts"
 import type { Stores } from "../../src/repository/Stores.ts"
 import type { Statement } from "../sql/EventLog.ts"
 import { cannotOpen, migrate } from "../sql/migrations.ts"
+import { check } from "../sql/options.ts"
 import * as Changes from "./changes.ts"
 import * as PostgresDatabase from "./PostgresDatabase.ts"
 import * as PostgresDocuments from "./PostgresDocuments.ts"
@@ -22,6 +23,7 @@ export const make = (
   options: PostgresDatabase.Options
 ): Effect.Effect<Stores, EventStoreError, Scope.Scope> =>
   Effect.gen(function* () {
+    if (!("client" in options)) yield* check("postgres", options)
     const database = yield* Effect.mapError(PostgresDatabase.make(options), opening("postgres"))
     yield* open(database)
     const identity: Statement = [

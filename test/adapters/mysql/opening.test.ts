@@ -37,7 +37,9 @@ test("what cannot be opened is refused with a reason that says why", () =>
       [{ password: "wrong" }, "CannotOpen", "Access denied"],
       [{ database: "missing" }, "CannotOpen", "create it first"],
       [{ database: "" }, "CannotOpen", "no database is named"],
-      [{ url: "nothing" }, "CannotOpen", "not a URL"]
+      [{ url: "nothing" }, "CannotOpen", "not a URL"],
+      [{ url: undefined }, "CannotOpen", "the url is undefined"],
+      [{ maxConnections: 0 }, "CannotOpen", "maxConnections must be a whole number from 1 on, not 0"]
     ]
     for (const [options, tag, part] of cases) {
       expect(yield* refusal(url, options)).toEqual([tag, expect.stringContaining(part)])

@@ -48,6 +48,12 @@ const refusals: Readonly<
   >
 > = {
   "a port where nobody is": [withUrl((url) => url.port = "1"), "Unavailable", "ECONNREFUSED"],
+  "a URL that is undefined": [Effect.succeed({ url: undefined }), "CannotOpen", "the url is undefined"],
+  "no connection at all": [
+    Effect.succeed({ url: "postgres://localhost/x", maxConnections: NaN }),
+    "CannotOpen",
+    "maxConnections must be a whole number from 1 on, not NaN"
+  ],
   "a wrong password": [
     withUrl((url) => url.password = "wrong"),
     "CannotOpen",
