@@ -35,6 +35,9 @@ export const make = <E extends { readonly _tag: string }, Doc, Encoded>(
   if (!(Number.isSafeInteger(version) && version > 0)) {
     throw new Error(`the version of ${name} must be a whole number from 1 on, not ${version}`)
   }
+  if (onFailure !== "stop" && onFailure !== "skip") {
+    throw new Error(`onFailure of ${name} must be "stop" or "skip", not ${JSON.stringify(onFailure)}`)
+  }
   const types = Object.keys(evolve)
   const wrong = types.find((type) => !options.events.codecs.has(type) || typeof evolve[type] !== "function")
   if (wrong !== undefined || types.length === 0) {

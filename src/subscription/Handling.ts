@@ -56,10 +56,19 @@ export type End = Stop | Failure | Leaving
 /** The text of an error as it is kept: whatever a handler fails with, it can be stored. */
 export const textOf = (cause: Cause.Cause<unknown>): string => {
   try {
-    return Cause.pretty(cause).replaceAll("\0", "\uFFFD").slice(0, 4_000).toWellFormed()
+    return withFields(cause).replaceAll("\0", "\uFFFD").slice(0, 4_000).toWellFormed()
   } catch {
     return "an error that cannot be shown as text"
   }
+}
+
+/** An error with fields in place of a message is shown with these. */
+const withFields = (cause: Cause.Cause<unknown>): string => {
+  const text = Cause.pretty(cause)
+  const error = Cause.squash(cause)
+  if (!(error instanceof Error) || error.message !== "") return text
+  const { _tag: _, ...fields } = error as Error & { readonly _tag?: unknown }
+  return text.replace(/^[^:\n]+:? ?/, (name) => `${name.replace(/:? ?$/, "")}: ${JSON.stringify(fields)}`)
 }
 
 /** What the work on a shard is made of. */
@@ -92,7 +101,7 @@ export const make = <E, R>(
         return true
       }
       parking.park(event, error, yield* Clock.currentTimeMillis)
-      progress.touched()
+      progress.parked()
       yield* Effect.logWarning(`subscription "${name}" parks its stream from ${what}`, error)
       return false
     })

@@ -29,6 +29,8 @@ export interface Progress {
   readonly answered: (id: string) => void
   /** Something has to be written besides the position. */
   readonly touched: () => void
+  /** A stream has been parked: that is written at once, and told of only then. */
+  readonly parked: () => void
   /** What is done may have come further. */
   readonly advanced: () => void
   /** Tells of all of these. */
@@ -54,12 +56,15 @@ export const make = (
   /** Whether there is more to write than a position. */
   let isTouched = false
   const isMore = () => isTouched
+  /** How many streams have been parked, and how many of these are written. */
+  const parks = { all: 0, written: 0 }
+  const isUrgent = () => parks.all > parks.written
   const touched = () => {
     isTouched = true
     moved.notify()
   }
   const advanced = () => {
-    shard.advance(ahead.reached())
+    if (!isUrgent()) shard.advance(ahead.reached())
     moved.notify()
   }
 
@@ -67,6 +72,7 @@ export const make = (
     const position = ahead.reached()
     const parked = parking.due()
     const counted = { handled, skipped }
+    const parksNow = parks.all
     const done = new Set(answered)
     settled = settled.filter(({ upTo }) => upTo > position).slice(-maxSettled)
     const kept = settled
@@ -85,6 +91,10 @@ export const make = (
         skipped -= counted.skipped
         for (const id of done) answered.delete(id)
         parked.written()
+        if (isUrgent()) {
+          parks.written = parksNow
+          advanced()
+        }
         measures.counted(context, counted)
       }
     }
@@ -115,12 +125,16 @@ export const make = (
       touched()
     },
     touched,
+    parked: () => {
+      parks.all++
+      touched()
+    },
     advanced,
     moved,
     pending,
     due: Effect.gen(function* () {
       yield* Live.until(moved, () => isMore() || ahead.reached() > shard.position())
-      yield* Effect.sleep(checkpointEvery)
+      yield* Effect.raceFirst(Effect.sleep(checkpointEvery), Live.until(moved, isUrgent))
       for (let i = 1; i < idleFactor && !isMore(); i++) yield* Effect.sleep(checkpointEvery)
       isTouched = false
     })

@@ -188,6 +188,7 @@ export const make = <const Name extends string, E>(
     throw new Error(`a subscription's name must have 1 to 100 characters and no "/": "${name}"`)
   }
   refuseCount("shards", shards, 1_000)
+  refuseOther("from", from, ["beginning", "end"])
   const query = queryOf(options)
   const admin = Admin.make(name, events, query)
 
@@ -198,6 +199,7 @@ export const make = <const Name extends string, E>(
     ) => Effect.Effect<unknown, unknown, R>,
     { batch = 1, concurrency = 1, lease = Shards.defaultLease, onFailure = {} }: LayerOptions
   ) => {
+    refuseOther("onFailure.otherwise", onFailure.otherwise ?? "stop", ["stop", "skip", "park"])
     refuseCount("batch", batch, maxEvents)
     refuseCount("concurrency", concurrency, 100_000)
     const duration = Duration.fromInputUnsafe(lease)
@@ -216,7 +218,7 @@ export const make = <const Name extends string, E>(
         query,
         store,
         documents,
-        handler: (events, context) => Effect.scoped(handler(events, context)),
+        handler: (events, context) => Effect.scoped(toEffect(handler(events, context))),
         concurrency,
         batch,
         retry,
@@ -239,6 +241,20 @@ export const make = <const Name extends string, E>(
         options
       ),
     ...admin
+  }
+}
+
+/** What is no effect would not be run, nor end. */
+const toEffect = <R>(given: Effect.Effect<unknown, unknown, R>): Effect.Effect<unknown, unknown, R> =>
+  Effect.isEffect(given)
+    ? given
+    : Effect.die(new Error("the handler gave no effect; is it an async function?"))
+
+const refuseOther = (what: string, given: string, known: ReadonlyArray<string>): void => {
+  if (!known.includes(given)) {
+    throw new Error(
+      `${what} must be ${known.map((one) => `"${one}"`).join(" or ")}, not ${JSON.stringify(given)}`
+    )
   }
 }
 

@@ -357,6 +357,9 @@ describe("a definition is refused", () => {
     const type = () => find({ where: { weight: "1" } })
     expect([handler, index, made, field, type].length).toBe(5)
   })
+  test("with something else to do about failures", () => {
+    expect(() => Projection.make("A", { ...options, onFailure: "park" as never })).toThrow("onFailure")
+  })
   test("with an index on a field that there is not", () => {
     expect(() => Projection.make("A", { ...options, indexes: ["m" as any] })).toThrow('"m"')
   })

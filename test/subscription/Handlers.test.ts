@@ -55,6 +55,18 @@ describe("a handler", () => {
   )
 
   test(
+    "that gives no effect has failed",
+    run(Effect.gen(function* () {
+      yield* append("s", 1, 2)
+      const async = (() => Promise.resolve()) as () => any as () => Effect.Effect<void>
+      const onFailure = { retry: Schedule.recurs(0), otherwise: "park" } as const
+      yield* Layer.build(mailer.toLayer(async, { onFailure }))
+      yield* pass(50)
+      expect((yield* mailer.parked())[0]?.error).toContain("gave no effect")
+    }))
+  )
+
+  test(
     "is not tried again by a process that has lost its lease",
     run(Effect.gen(function* () {
       let cut = false

@@ -205,6 +205,9 @@ describe("a subscription", () => {
       expect(() => Subscription.make("a", { events, shards })).toThrow("shards")
     }
     expect(() => subscription("a").toLayer(() => Effect.void, { concurrency: 0 })).toThrow("concurrency")
+    expect(() => Subscription.make("a", { events, from: "now" as never })).toThrow("from")
+    const onFailure = { otherwise: "parc" as never }
+    expect(() => subscription("a").toLayer(() => Effect.void, { onFailure })).toThrow("otherwise")
     for (const batch of [0, 1_001]) {
       expect(() => subscription("a").toLayer(() => Effect.void, { batch })).toThrow("batch")
     }

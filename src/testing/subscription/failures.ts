@@ -63,6 +63,20 @@ export const failures: ReadonlyArray<Case<Services>> = topic("failures", {
       const { shards: [shard] } = yield* one.ask(mailer.status)
       yield* equal("counts", [shard!.handled, shard!.skipped, shard!.position], [3, 2, 5])
     }),
+  "park: who has waited for an event finds its stream parked, with the fields of the error": (open) =>
+    Effect.gen(function* () {
+      const mailer = make("mailer")
+      const one = yield* member(open)
+      const fields = Object.assign(new Error(), { name: "Down", to: "ann" })
+      yield* noting(one, mailer, { onFailure: park }, () => Effect.fail(fields))
+      for (const stream of ["a", "b", "c"]) {
+        const { position } = yield* append(open, stream, 1)
+        yield* one.ask(mailer.waitFor(position))
+        const parked = yield* one.ask(mailer.parked())
+        yield* equal("the last that is parked", parked.at(-1)?.stream, stream)
+        yield* holds("the error is shown", parked.at(-1)!.error.includes('"to":"ann"'))
+      }
+    }),
   "stop: the shard stops before the event and says why, and goes on when it is resumed": (open) =>
     Effect.gen(function* () {
       const mailer = make("mailer")
