@@ -64,8 +64,16 @@ export interface Database {
   readonly name: string
   /** Runs one statement on any connection. */
   readonly run: (statement: Statement) => Effect.Effect<Result, SqlError>
-  /** Runs one statement that is a transaction of its own. Cannot be interrupted. */
-  readonly commit: (statement: Statement) => Effect.Effect<Result, SqlError>
+  /**
+   * Runs one statement that is a transaction of its own, if `isStill` holds when there is a connection to run it on; else
+   * undefined. Cannot be interrupted.
+   */
+  readonly commit: (
+    statement: Statement,
+    isStill: () => boolean
+  ) => Effect.Effect<Result | undefined, SqlError>
+  /** Calls a function whenever a new connection is made: it may lead to another server than those before. */
+  readonly onConnect: (f: () => void) => void
   /** Lends a connection. */
   readonly use: <A, E>(body: (session: Session) => Effect.Effect<A, E>) => Effect.Effect<A, E | SqlError>
   /** Runs a transaction, which cannot be interrupted. Nothing has been written when it fails before committing. */
@@ -160,6 +168,9 @@ const sending =
     )
   }
 
+/** How long to wait for a rollback, in milliseconds: whoever comes next on the connection waits for it too. */
+const rollbackWithin = 10_000
+
 const begin: Statement = ["begin", []]
 const commit: Statement = ["commit", []]
 
@@ -186,7 +197,7 @@ const transactionOf = (connection: mysql.PoolConnection) => {
   /** Whoever uses the connection next comes after it, so that there is no need to wait. */
   const end = () => {
     if (!begun || done) return
-    connection.query("rollback", (error) => {
+    connection.query({ sql: "rollback", timeout: rollbackWithin }, (error) => {
       if (error !== null) connection.destroy()
     })
   }
@@ -257,6 +268,7 @@ export const make = (options: Options): Effect.Effect<Database, EventStoreError,
     if (config.database === "") return yield* Effect.fail(cannotOpen(name, "no database is named"))
     const pool = yield* makePool(config, options)
     const ready = new WeakSet<mysql.PoolConnection>()
+    const connected: Array<() => void> = []
     const take = Effect.callback<mysql.PoolConnection, SqlError>((resume) =>
       pool.getConnection((error, connection) =>
         resume(error ? Effect.fail(toSqlError(error, "connect")) : Effect.succeed(connection))
@@ -269,6 +281,7 @@ export const make = (options: Options): Effect.Effect<Database, EventStoreError,
           Effect.onError(() => Effect.sync(() => connection.destroy())),
           Effect.map(() => {
             ready.add(connection)
+            for (const f of connected) f()
             return connection
           })
         )
@@ -280,11 +293,15 @@ export const make = (options: Options): Effect.Effect<Database, EventStoreError,
       name,
       use,
       run: (statement) => Effect.map(use((session) => session.run([statement])), ([result]) => result!),
-      commit: (statement) =>
+      onConnect: (f) => void connected.push(f),
+      commit: (statement, isStill) =>
         Effect.uninterruptible(
           Effect.acquireUseRelease(
             acquire,
-            (connection) => Effect.map(sending(connection, "commit")([statement]), ([result]) => result!),
+            (connection) =>
+              isStill()
+                ? Effect.map(sending(connection, "commit")([statement]), ([result]) => result)
+                : Effect.undefined,
             release
           )
         ),

@@ -38,6 +38,7 @@ export const make = (database: Database, store: string, documents: MysqlDocument
   const { name } = database
   const sql = EventLog.statements(MysqlDialect.events, store)
   const heads = Heads.make()
+  database.onConnect(heads.forget)
 
   /** In one round trip, by what is known; undefined if that takes asking. */
   const appendDirectly = (appends: ReadonlyArray<Append>, now: number) => {
@@ -49,10 +50,15 @@ export const make = (database: Database, store: string, documents: MysqlDocument
     // What is known may be of before: it is no ground for refusing.
     if (outcomes.some(Result.isFailure)) return undefined
     const one = insertOne(events)
+    // Not if the connection is a new one: what is known may be of another server, ahead of this one.
+    const isStill = () => heads.log() === head
     const insert: Effect.Effect<unknown, SqlError> = one === undefined
-      ? database.transaction((transaction) => transaction.commit([lock, ...inserts(events)]))
-      : database.commit(one)
-    return Effect.map(insert, () => {
+      ? database.transaction((transaction) =>
+        isStill() ? transaction.commit([lock, ...inserts(events)]) : Effect.undefined
+      )
+      : database.commit(one, isStill)
+    return Effect.map(insert, (written) => {
+      if (written === undefined) return undefined
       heads.wrote(events)
       return outcomes
     })
@@ -83,10 +89,10 @@ export const make = (database: Database, store: string, documents: MysqlDocument
       )
       const directly = inline === undefined ? appendDirectly(appends, now) : undefined
       if (directly === undefined) return asking
-      return Effect.catchIf(directly, mayTryAgain, () => {
-        heads.contended()
-        return asking
-      })
+      return directly.pipe(
+        Effect.catchIf(mayTryAgain, () => Effect.sync(heads.contended)),
+        Effect.flatMap((outcomes) => outcomes === undefined ? asking : Effect.succeed(outcomes))
+      )
     })
 
   const failing = Effect.catch((error: Failure) =>

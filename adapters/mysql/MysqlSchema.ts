@@ -15,9 +15,11 @@ const migrations = ({ integer, name, table, text }: Types): Migrations =>
     integer,
     table,
     keyTable: table,
-    appendOnly: ["update", "delete"].map((change) =>
-      `create trigger dunnock_events_no_${change} before ${change} on dunnock_events
-      for each row signal sqlstate '45000' set message_text = 'dunnock_events is append-only'`
+    appendOnly: ["dunnock_events", "dunnock_event_tags"].flatMap((table) =>
+      ["update", "delete"].map((change) =>
+        `create trigger ${table}_no_${change} before ${change} on ${table}
+        for each row signal sqlstate '45000' set message_text = '${table} is append-only'`
+      )
     ),
     whereGiven: () => "",
     newId: "uuid() where not exists (select 1 from dunnock_store)"

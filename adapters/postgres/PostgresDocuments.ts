@@ -65,7 +65,7 @@ export const make = (database: Database, log: string): PostgresDocuments => {
       Effect.map(statesOf(ask, sql, writes), (found) => {
         const planned = plan(writes, found, now)
         return {
-          statements: Result.isFailure(planned) ? [] : changes(sql, planned.success, now),
+          statements: Result.isFailure(planned) ? [] : changes(sql, planned.success, found, now),
           result: (): Committed => Result.map(planned, (all) => all.map(({ after }) => after?.version ?? 0))
         }
       })).pipe(
@@ -152,10 +152,17 @@ export const inTableOrder = <A extends Pick<Write, "collection">>(all: ReadonlyA
 export const changes = (
   sql: Statements,
   planned: ReadonlyArray<Planned>,
+  found: (write: Write) => StoredDocument | undefined,
   now: number
-): ReadonlyArray<Statement> =>
-  inTableOrder(Documents.changesOf(planned)).flatMap(({ collection, deletes, puts, removes }) => [
+): ReadonlyArray<Statement> => [
+  ...inTableOrder(Documents.changesOf(planned)).flatMap(({ collection, deletes, puts, removes }) => [
     ...(puts.length === 0 ? [] : [documentWrites.putPlanned(collection, puts, now)]),
     ...(deletes.length === 0 ? [] : [sql.delete(collection, deletes, now)]),
     ...(removes.length === 0 ? [] : [sql.remove(collection, removes)])
-  ])
+  ]),
+  ...planned.flatMap(({ after, write }) =>
+    write.expected === 0 && after === undefined && found(write) === undefined
+      ? documentWrites.absence(write)
+      : []
+  )
+]

@@ -45,10 +45,8 @@ export const attempt = (
     match: () => undefined,
     now
   })
-  // It names an event of this batch, whose place is not known yet.
-  if (outcomes.some((outcome) => Result.isFailure(outcome) && outcome.failure._tag === "DuplicateEventId")) {
-    return undefined
-  }
+  // One that is refused by others of its batch may be a repeat, or refused for a stream of which nothing is known.
+  if (outcomes.some(Result.isFailure)) return undefined
   return {
     statement: toStatement(streams, events, now),
     outcomes: ([row]) => {

@@ -142,6 +142,18 @@ const check = (collection: Collection, checks: ReadonlyArray<Versioned>, now: nu
 
 type Kind = "any" | "absent" | "replace" | "removeAny" | "remove" | "check"
 
+/** Keeps a document that must be absent from being inserted by others until the commit: there is no row to lock. */
+export const absence = ({ collection, id }: Write): ReadonlyArray<Statement> => [
+  expecting(
+    `insert into ${tableOf(collection)}
+      (id, version, data, position, created_at, updated_at, deleted_at, expires_at)
+    values ($1, 0, '{}', 0, 0, 0, null, null) on conflict do nothing returning 1`,
+    1,
+    [id]
+  ),
+  [`delete from ${tableOf(collection)} where id = $1`, [id]]
+]
+
 /** How a write is made without a look at what is there; undefined if it cannot be. */
 const kindOf = ({ expected, op }: Write): Kind | undefined => {
   switch (op) {

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Inline, StoredEvent } from "../../src/event/EventStoreDriver.ts"
 import { EventStoreError, Unavailable } from "../../src/event/EventStoreError.ts"
-import { type Collection, plan, type StoredDocument } from "../../src/repository/DocumentStore.ts"
+import { type Collection, plan, type StoredDocument, type Write } from "../../src/repository/DocumentStore.ts"
 import * as Documents from "../sql/Documents.ts"
 import type { Statement } from "../sql/EventLog.ts"
 import type { Ask } from "./PostgresDatabase.ts"
@@ -41,12 +41,9 @@ export const statements = (
     yield* ready(writes.map(({ collection }) => collection))
     const unread = writes.filter((write) => !found.has(keyOf(write)))
     const stateOf = unread.length === 0 ? () => undefined : yield* statesOf(ask, sql, unread)
-    const planned = plan(
-      writes,
-      (write) => found.has(keyOf(write)) ? found.get(keyOf(write)) : stateOf(write),
-      now
-    )
-    if (Result.isSuccess(planned)) return changes(sql, planned.success, now)
+    const known = (write: Write) => found.has(keyOf(write)) ? found.get(keyOf(write)) : stateOf(write)
+    const planned = plan(writes, known, now)
+    if (Result.isSuccess(planned)) return changes(sql, planned.success, known, now)
     const reason = new Unavailable({ store: store.name, problem: planned.failure.message })
     return yield* Effect.fail(new EventStoreError({ reason }))
   })

@@ -257,10 +257,10 @@ export type Statements = ReturnType<typeof statements>
 
 /** The page of the log that was read after a position. */
 const toPage = (rows: Rows, after: number, limit: number): LogPage => {
-  const last = rows[rows.length - 1]
-  const isWhole = last?.[1] !== null
-  const events = (isWhole ? rows : rows.slice(0, -1)).map(toEvent)
-  const newest = isWhole ? 0 : last[0] as number | null ?? 0
+  const marker = rows.find((row) => row[1] === null)
+  const isWhole = marker === undefined
+  const events = (isWhole ? rows : rows.filter((row) => row !== marker)).map(toEvent)
+  const newest = isWhole ? 0 : marker[0] as number | null ?? 0
   return {
     events,
     upTo: isWhole || events.length === limit

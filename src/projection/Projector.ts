@@ -146,9 +146,9 @@ const readPage = <Doc>(
     return Effect.flatMap(
       store.driver.readLog({ after, limit, queries: [{ types: definition.events.types }] }),
       ({ events, upTo }) =>
-        // A page that is not full mostly ends with the log.
+        // A page that neither is full nor has come far mostly ends with the log.
         Effect.map(
-          events.length < limit ? Effect.succeed(upTo) : store.head,
+          events.length < limit && upTo - after < limit ? Effect.succeed(upTo) : store.head,
           (head) => ({ events, upTo, head, changed })
         )
     )
