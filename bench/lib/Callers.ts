@@ -40,10 +40,9 @@ export interface Options<Store> {
   readonly callers: number
   /** The number of streams in a round. */
   readonly width: number
-  /** The number of callers while the store gets warm, if it is another. */
-  readonly warmUpCallers?: number
-  /** How long the store gets warm, and how long it is measured, in milliseconds. */
-  readonly warmUp: number
+  /** How it gets warm: for so many milliseconds each, with as many callers as later or with others. */
+  readonly warmUps: ReadonlyArray<{ readonly ms: number; readonly callers?: number }>
+  /** How long it is measured, in milliseconds. */
   readonly ms: number
   /** Checks more than the number of events. */
   readonly verify?: (store: Store, expected: number) => Promise<void>
@@ -52,7 +51,7 @@ export interface Options<Store> {
 /** Rounds of commands on streams that are new in each round. */
 export const drive = async <Store extends Commands>(
   store: Store,
-  { callers, ms, verify = async () => {}, warmUp, warmUpCallers = callers, width }: Options<Store>
+  { callers, ms, verify = async () => {}, warmUps, width }: Options<Store>
 ): Promise<Sample> => {
   const pick = random(42)
   let rounds = 0
@@ -76,7 +75,9 @@ export const drive = async <Store extends Commands>(
     }
   }
 
-  await rate(warmUp, prepare(warmUpCallers, warmUp))
+  for (const warmUp of warmUps) {
+    await rate(warmUp.ms, prepare(warmUp.callers ?? callers, warmUp.ms))
+  }
   const sample = await rate(ms, prepare(callers, ms))
   const stored = await store.count()
   check(stored === expected, `${stored} events stored, ${expected} expected`)
@@ -86,14 +87,14 @@ export const drive = async <Store extends Commands>(
 }
 
 /** For how long a store is driven, and how. */
-export type Times = Pick<Options<never>, "width" | "warmUp" | "warmUpCallers" | "ms">
+export type Times = Pick<Options<never>, "width" | "warmUps" | "ms">
 
 /** The times of a store in this process, which gets warm soon. */
 export const local = ({ quick }: Settings, ms: number): Times =>
-  quick ? { width: 200, warmUp: 120, ms: 200 } : { width: 1000, warmUp: ms * 0.6, ms }
+  quick ? { width: 200, warmUps: [{ ms: 120 }], ms: 200 } : { width: 1000, warmUps: [{ ms: ms * 0.6 }], ms }
 
 /** The times of a store on a server: one caller waits so much that its client would never get warm, but with many it does. */
 export const remote = ({ quick }: Settings): Times =>
   quick
-    ? { width: 200, warmUp: 300, warmUpCallers: 32, ms: 300 }
-    : { width: 1000, warmUp: 3000, warmUpCallers: 32, ms: 2000 }
+    ? { width: 200, warmUps: [{ ms: 300, callers: 32 }], ms: 300 }
+    : { width: 1000, warmUps: [{ ms: 3000, callers: 32 }, { ms: 2000 }], ms: 2000 }

@@ -1,8 +1,9 @@
 // Promises of stores that outlive a process (durable) or are used by several (shared).
 import * as Effect from "effect/Effect"
 import type { Collection } from "../../repository/DocumentStore.ts"
-import { type Case, equal } from "../Contract.ts"
+import { type Case, equal, holds } from "../Contract.ts"
 import {
+  check,
   dataOf,
   del,
   found,
@@ -50,6 +51,22 @@ export const durable: ReadonlyArray<Case<Services>> = place("durable", {
 })
 
 export const shared: ReadonlyArray<Case<Services>> = place("shared", {
+  "what must be absent stays so until the commit: of two that need what the other writes, one fails": (
+    layer
+  ) =>
+    withStores(layer, (one) =>
+      withStores(layer, (other) =>
+        Effect.gen(function* () {
+          yield* one.documents.commit([put("warm", { n: 1 })])
+          for (let i = 0; i < 20; i++) {
+            const [a, b] = [`a${i}`, `b${i}`]
+            const exits = yield* Effect.all([
+              Effect.exit(one.documents.commit([put(a, { n: 1 }, { expected: 0 }), check(b, 0)])),
+              Effect.exit(other.documents.commit([put(b, { n: 1 }, { expected: 0 }), check(a, 0)]))
+            ], { concurrency: 2 })
+            yield* holds("not both are written", exits.some(({ _tag }) => _tag === "Failure"))
+          }
+        }))),
   "what one writes, the other reads": (layer) =>
     withStores(layer, (one) =>
       withStores(layer, (other) =>

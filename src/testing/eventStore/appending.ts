@@ -225,6 +225,33 @@ export const idempotent: ReadonlyArray<Case<EventStore>> = [
     ]))
   ),
   ...topic("idempotent", {
+    "appends in one group are decided by what is there: a repeat is one, and what exists does": (store) =>
+      Effect.gen(function* () {
+        yield* append(store, "t", count(1, 1), { expected: "none", ids: ["first"] })
+        yield* append(store, "s", count(1, 1))
+        yield* append(store, "u", count(1, 1))
+        const group = [
+          append(store, "t", count(2, 2), { expected: 1 }),
+          append(store, "t", count(1, 1), { expected: "none", ids: ["first"] }),
+          append(store, "u", count(2, 2), { expected: 1 }),
+          store.append(events, [
+            { stream: "s", events: count(2, 2) },
+            { stream: "u", expected: 1, events: count(3, 3) }
+          ]),
+          append(store, "s", count(3, 3), { expected: "exists" })
+        ]
+        const exits = yield* Effect.all(group.map((one) => Effect.exit(one)), { concurrency: "unbounded" })
+        yield* equal("outcomes", exits.map(({ _tag }) => _tag), [
+          "Success",
+          "Success",
+          "Success",
+          "Failure",
+          "Success"
+        ])
+        for (const stream of ["t", "u", "s"]) {
+          yield* equal(stream, (yield* read(store, stream)).length, 2)
+        }
+      }),
     "the same append made many times at once is written once": (store) =>
       Effect.gen(function* () {
         const receipts = yield* Effect.forEach(
