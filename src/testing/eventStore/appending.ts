@@ -230,7 +230,7 @@ export const idempotent: ReadonlyArray<Case<EventStore>> = [
         yield* append(store, "t", count(1, 1), { expected: "none", ids: ["first"] })
         yield* append(store, "s", count(1, 1))
         yield* append(store, "u", count(1, 1))
-        const group = [
+        const group: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
           append(store, "t", count(2, 2), { expected: 1 }),
           append(store, "t", count(1, 1), { expected: "none", ids: ["first"] }),
           append(store, "u", count(2, 2), { expected: 1 }),
