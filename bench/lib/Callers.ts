@@ -96,5 +96,5 @@ export const local = ({ quick }: Settings, ms: number): Times =>
 /** The times of a store on a server: one caller waits so much that its client would never get warm, but with many it does. */
 export const remote = ({ quick }: Settings): Times =>
   quick
-    ? { width: 200, warmUps: [{ ms: 300, callers: 32 }], ms: 300 }
+    ? { width: 200, warmUps: [{ ms: 200, callers: 32 }], ms: 250 }
     : { width: 1000, warmUps: [{ ms: 3000, callers: 32 }, { ms: 2000 }], ms: 2000 }

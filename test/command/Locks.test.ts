@@ -18,7 +18,10 @@ const CounterLive = Counter.toLayer({ Increase: () => [{ _tag: "Increased" }] })
 
 /** Its first commit takes a while, so that everybody else has to wait for the lock. */
 const SlowAtFirst = EventStore.layer(
-  Effect.map(Memory.make, ({ events }) => Faults.wrap(events, (n) => n === 1 ? { slow: "20 millis" } : undefined))
+  Effect.map(
+    Memory.make,
+    ({ events }) => Faults.wrap(events, (n) => n === 1 ? { slow: "20 millis" } : undefined)
+  )
 )
 
 test("twenty thousand commands that wait for each other do not fill the stack", async () => {
