@@ -79,7 +79,7 @@ const databaseOf = ({ create, drop, execute }: Description, url: string) =>
 const service = (description: Description): Service => {
   const { kind, missing, url } = description
   const variable = `DUNNOCK_${kind.name.toUpperCase()}_URL`
-  const given = process.env[variable]
+  const given = process.env[variable] || undefined
   let started: Promise<Server.Server> | undefined
   const shared = Effect.promise(async () => {
     if (given !== undefined) return given
