@@ -3,6 +3,7 @@ import type { Kind } from "../../src/repository/DocumentStore.ts"
 import type { DocumentDialect } from "../sql/Documents.ts"
 import type * as EventLog from "../sql/EventLog.ts"
 import { textArray } from "./values.ts"
+import { beginningOf } from "../sql/patterns.ts"
 
 const parameter = (n: number): string => `$${n}`
 
@@ -56,10 +57,6 @@ const beginning = 300
 /** The first characters of a text; a pair of surrogates is one. */
 const begin = (text: string, length: number): string =>
   text.length <= length ? text : Array.from(text.slice(0, 2 * length)).slice(0, length).join("")
-
-/** How a pattern begins, up to what stands for other text. */
-const beginningOf = (pattern: string): string =>
-  /^(?:\\.|[^\\%_])*/su.exec(pattern)![0].replaceAll(/\\(.)/gsu, "$1")
 
 /** Makes an index that is not there; where it is, no lock is taken. */
 const creating = (name: string, index: string): ReadonlyArray<string> => [

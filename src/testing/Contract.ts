@@ -49,3 +49,19 @@ export const equal = <A>(what: string, actual: A, expected: NoInfer<A>): Effect.
 /** Fails unless a condition holds. */
 export const holds = (what: string, condition: boolean): Effect.Effect<void, Broken> =>
   condition ? Effect.void : Effect.fail(new Broken({ message: what }))
+
+/** The reason for which an effect fails; fails if it succeeds, or for another reason than one of this name. */
+export const refused = <
+  Reason extends { readonly _tag: string; readonly message: string },
+  const Tag extends Reason["_tag"]
+>(
+  tag: Tag,
+  effect: Effect.Effect<unknown, { readonly reason: Reason }>
+): Effect.Effect<Extract<Reason, { readonly _tag: Tag }>, Broken> =>
+  Effect.matchEffect(effect, {
+    onSuccess: () => Effect.fail(new Broken({ message: `expected ${tag}, but it succeeded` })),
+    onFailure: ({ reason }) =>
+      reason._tag === tag
+        ? Effect.succeed(reason as Extract<Reason, { readonly _tag: Tag }>)
+        : Effect.fail(new Broken({ message: `expected ${tag}, got ${reason._tag}: ${reason.message}` }))
+  })

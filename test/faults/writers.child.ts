@@ -10,15 +10,7 @@ import * as Redacted from "effect/Redacted"
 import { openStore } from "./postgres.ts"
 import { child } from "./Process.ts"
 import { chance, idsOf, range, write } from "./writes.ts"
-
-/** What the process is asked to do. */
-export interface Job {
-  readonly url: string
-  readonly name: string
-  readonly writers: number
-  readonly rounds: number
-  readonly seed: number
-}
+import type { Job } from "./writers.ts"
 
 /** One event, as the adapter writes it, in a transaction of the client's. Waits for up to `delay` milliseconds thrice. */
 const appendRaw = (

@@ -16,8 +16,10 @@ import {
   type StoredDocument,
   type Write
 } from "../../repository/DocumentStore.ts"
-import type { DocumentStoreError, Reason } from "../../repository/DocumentStoreError.ts"
+import type { DocumentStoreError } from "../../repository/DocumentStoreError.ts"
 import { Broken, type Case } from "../Contract.ts"
+
+export { refused } from "../Contract.ts"
 
 /** The services under test. */
 export type Services = EventStore | DocumentStore
@@ -150,19 +152,6 @@ export const later = (millis: number) => <A, E, R>(effect: Effect.Effect<A, E, R
       sleep: (duration) => clock.sleep(duration)
     })
   )
-
-/** The reason for which an effect fails; fails if it succeeds, or for another reason than one of this name. */
-export const refused = <Tag extends Reason["_tag"]>(
-  tag: Tag,
-  effect: Effect.Effect<unknown, DocumentStoreError>
-): Effect.Effect<Extract<Reason, { readonly _tag: Tag }>, Broken> =>
-  Effect.matchEffect(effect, {
-    onSuccess: () => Effect.fail(new Broken({ message: `expected ${tag}, but it succeeded` })),
-    onFailure: ({ reason }) =>
-      reason._tag === tag
-        ? Effect.succeed(reason as Extract<Reason, { readonly _tag: Tag }>)
-        : Effect.fail(new Broken({ message: `expected ${tag}, got ${reason._tag}: ${reason.message}` }))
-  })
 
 /** Numbers from 0 on. */
 export const numbers = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, i) => i)

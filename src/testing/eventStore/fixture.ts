@@ -6,8 +6,9 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Event from "../../event/Event.ts"
 import * as EventStore from "../../event/EventStore.ts"
-import type { EventStoreError, Reason } from "../../event/EventStoreError.ts"
-import { Broken, type Case } from "../Contract.ts"
+import type { Case } from "../Contract.ts"
+
+export { refused } from "../Contract.ts"
 
 type Store = EventStore.EventStore
 
@@ -63,16 +64,3 @@ export const log = (store: Store, options?: Parameters<Store["log"]>[1]) =>
 /** The values that were counted, in the order they were read. */
 export const numbers = (recorded: ReadonlyArray<Event.Recorded<unknown>>): ReadonlyArray<number> =>
   recorded.map(({ data }) => (data as { readonly n: number }).n)
-
-/** The reason for which an effect fails; fails if it succeeds, or for another reason than one of this name. */
-export const refused = <Tag extends Reason["_tag"]>(
-  tag: Tag,
-  effect: Effect.Effect<unknown, EventStoreError>
-): Effect.Effect<Extract<Reason, { readonly _tag: Tag }>, Broken> =>
-  Effect.matchEffect(effect, {
-    onSuccess: () => Effect.fail(new Broken({ message: `expected ${tag}, but it succeeded` })),
-    onFailure: ({ reason }) =>
-      reason._tag === tag
-        ? Effect.succeed(reason as Extract<Reason, { readonly _tag: Tag }>)
-        : Effect.fail(new Broken({ message: `expected ${tag}, got ${reason._tag}: ${reason.message}` }))
-  })

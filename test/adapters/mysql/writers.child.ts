@@ -7,15 +7,7 @@ import * as Effect from "effect/Effect"
 import { child } from "../../faults/Process.ts"
 import { chance, idsOf, range, write } from "../../faults/writes.ts"
 import { connect, openStore, query } from "./store.ts"
-
-/** What the process is asked to do. */
-export interface Job {
-  readonly url: string
-  readonly name: string
-  readonly writers: number
-  readonly rounds: number
-  readonly seed: number
-}
+import type { Job } from "../../faults/writers.ts"
 
 interface Raw {
   readonly stream: string
