@@ -154,15 +154,18 @@ export const changes = (
   planned: ReadonlyArray<Planned>,
   found: (write: Write) => StoredDocument | undefined,
   now: number
-): ReadonlyArray<Statement> => [
-  ...inTableOrder(Documents.changesOf(planned)).flatMap(({ collection, deletes, puts, removes }) => [
-    ...(puts.length === 0 ? [] : [documentWrites.putPlanned(collection, puts, now)]),
-    ...(deletes.length === 0 ? [] : [sql.delete(collection, deletes, now)]),
-    ...(removes.length === 0 ? [] : [sql.remove(collection, removes)])
-  ]),
-  ...planned.flatMap(({ after, write }) =>
-    write.expected === 0 && after === undefined && found(write) === undefined
-      ? documentWrites.absence(write)
-      : []
-  )
-]
+): ReadonlyArray<Statement> => {
+  const absent = planned.filter(({ write }) => write.expected === 0 && found(write) === undefined)
+  const held = absent.some(({ after }) => after === undefined)
+    ? inTableOrder(Documents.idsOf(absent.map(({ write }) => write)))
+    : []
+  return [
+    ...held.map(({ collection, ids }) => documentWrites.reserve(collection, ids)),
+    ...inTableOrder(Documents.changesOf(planned)).flatMap(({ collection, deletes, puts, removes }) => [
+      ...(puts.length === 0 ? [] : [documentWrites.putPlanned(collection, puts, now)]),
+      ...(deletes.length === 0 ? [] : [sql.delete(collection, deletes, now)]),
+      ...(removes.length === 0 ? [] : [sql.remove(collection, removes)])
+    ]),
+    ...held.map(({ collection, ids }) => documentWrites.release(collection, ids))
+  ]
+}

@@ -142,16 +142,23 @@ const check = (collection: Collection, checks: ReadonlyArray<Versioned>, now: nu
 
 type Kind = "any" | "absent" | "replace" | "removeAny" | "remove" | "check"
 
-/** Keeps a document that must be absent from being inserted by others until the commit: there is no row to lock. */
-export const absence = ({ collection, id }: Write): ReadonlyArray<Statement> => [
+/**
+ * Keeps documents that are absent from being inserted by others until the commit: there is no row to lock. What is put
+ * among them is taken in the same order as what must only stay absent: of two that need what the other writes, each would
+ * wait for the other. `release` takes away what is not put.
+ */
+export const reserve = (collection: Collection, ids: ReadonlyArray<string>): Statement =>
   expecting(
     `insert into ${tableOf(collection)}
       (id, version, data, position, created_at, updated_at, deleted_at, expires_at)
-    values ($1, 0, '{}', 0, 0, 0, null, null) on conflict do nothing returning 1`,
-    1,
-    [id]
-  ),
-  [`delete from ${tableOf(collection)} where id = $1`, [id]]
+    select id, 0, '{}', 0, 0, 0, null, null from unnest($1::text[]) as id on conflict do nothing returning 1`,
+    ids.length,
+    [textArray(ids.toSorted())]
+  )
+
+export const release = (collection: Collection, ids: ReadonlyArray<string>): Statement => [
+  `delete from ${tableOf(collection)} where id = any($1) and version = 0`,
+  [textArray(ids)]
 ]
 
 /** How a write is made without a look at what is there; undefined if it cannot be. */
