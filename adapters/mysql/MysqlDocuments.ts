@@ -1,5 +1,4 @@
 // The documents beside the event store in one database of MySQL or MariaDB.
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { SqlError } from "effect/sql/SqlError"
@@ -14,7 +13,7 @@ import { DocumentStoreError } from "../../src/repository/DocumentStoreError.ts"
 import * as Collections from "../sql/Collections.ts"
 import * as Documents from "../sql/Documents.ts"
 import type { Statement } from "../sql/EventLog.ts"
-import { changes, inOrder } from "./changes.ts"
+import { changes } from "./changes.ts"
 import type { Database, Session } from "./MysqlDatabase.ts"
 import * as MysqlDialect from "./MysqlDialect.ts"
 import { again, isDefect, isMissing, isThere, mayTryAgain, toReason } from "./MysqlError.ts"
@@ -50,10 +49,7 @@ export const lock = (
   { data }: { readonly data: boolean }
 ): Effect.Effect<void, SqlError> => {
   const columns = Documents.columns.map((column) => column === "data" && !data ? "''" : column).join(", ")
-  const some = inOrder(
-    wanted.filter(({ ids }) => ids.length > 0),
-    ({ collection }) => Collections.tableOf(collection)
-  )
+  const some = Documents.inTableOrder(wanted.filter(({ ids }) => ids.length > 0))
   const statements = some.map(({ collection, ids }): Statement => [
     `select ${columns} from ${Collections.tableOf(collection)} where id in (?) for update`,
     [ids]
@@ -121,19 +117,11 @@ export const make = (database: Database, types: MysqlDialect.Types, log: string)
     name,
     transactional: true,
     log,
-    commit: (writes) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        const used = Documents.idsOf(writes).map(({ collection }) => collection)
-        return collections.using(used, commitNow(writes, now)).pipe(
-          Effect.retry({ ...again, while: mayTryAgain }),
-          failing,
-          Effect.flatMap((committed) =>
-            Result.isSuccess(committed)
-              ? Effect.succeed(committed.success)
-              : Effect.fail(new DocumentStoreError({ reason: committed.failure }))
-          )
-        )
-      }),
+    commit: Documents.committing(
+      collections,
+      commitNow,
+      (committed) => failing(Effect.retry(committed, { ...again, while: mayTryAgain }))
+    ),
     drop: (collection) =>
       failing(database.use((session) => session.run([[sql.drop(collection), []]], { slow: true }))).pipe(
         Effect.andThen(Effect.sync(collections.forget))

@@ -1,5 +1,4 @@
 // The documents beside the event store in a PostgreSQL database.
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import {
@@ -84,18 +83,7 @@ export const make = (database: Database, log: string): PostgresDocuments => {
     name,
     transactional: true,
     log,
-    commit: (writes) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        const used = Documents.idsOf(writes).map(({ collection }) => collection)
-        return collections.using(used, commit(writes, now))
-      }).pipe(
-        fail,
-        Effect.flatMap((committed) =>
-          Result.isSuccess(committed)
-            ? Effect.succeed(committed.success)
-            : Effect.fail(new DocumentStoreError({ reason: committed.failure }))
-        )
-      ),
+    commit: Documents.committing(collections, commit, fail),
     drop: (collection) =>
       Effect.andThen(
         fail(runSlow(database, [sql.drop(collection), []])),
@@ -130,7 +118,7 @@ export const statesOf = (
   sql: Statements,
   writes: ReadonlyArray<Write>
 ): Effect.Effect<(write: Write) => StoredDocument | undefined, DatabaseError> => {
-  const asked = inTableOrder(Documents.idsOf(writes))
+  const asked = Documents.idsOf(writes)
   const statements = asked.map(({ collection, ids }) => sql.states(collection, ids, "order by id for update"))
   return Effect.map(ask(statements), (rows) => {
     const found = new Map<string, StoredDocument>()
@@ -144,28 +132,15 @@ export const statesOf = (
   })
 }
 
-/** In the same order for everybody, so that those who lock the same rows wait for each other instead of for ever. */
-export const inTableOrder = <A extends Pick<Write, "collection">>(all: ReadonlyArray<A>): ReadonlyArray<A> =>
-  all.toSorted((a, b) => Collections.tableOf(a.collection) < Collections.tableOf(b.collection) ? -1 : 1)
-
 /** The statements that make planned writes. */
 export const changes = (
   sql: Statements,
   planned: ReadonlyArray<Planned>,
   found: (write: Write) => StoredDocument | undefined,
   now: number
-): ReadonlyArray<Statement> => {
-  const absent = planned.filter(({ write }) => write.expected === 0 && found(write) === undefined)
-  const held = absent.some(({ after }) => after === undefined)
-    ? inTableOrder(Documents.idsOf(absent.map(({ write }) => write)))
-    : []
-  return [
-    ...held.map(({ collection, ids }) => documentWrites.reserve(collection, ids)),
-    ...inTableOrder(Documents.changesOf(planned)).flatMap(({ collection, deletes, puts, removes }) => [
-      ...(puts.length === 0 ? [] : [documentWrites.putPlanned(collection, puts, now)]),
-      ...(deletes.length === 0 ? [] : [sql.delete(collection, deletes, now)]),
-      ...(removes.length === 0 ? [] : [sql.remove(collection, removes)])
-    ]),
-    ...held.map(({ collection, ids }) => documentWrites.release(collection, ids))
-  ]
-}
+): ReadonlyArray<Statement> =>
+  Documents.changesOf(planned, found).flatMap(({ collection, deletes, puts, removes }) => [
+    ...(puts.length === 0 ? [] : [documentWrites.putPlanned(collection, puts, now)]),
+    ...(deletes.length === 0 ? [] : [sql.delete(collection, deletes, now)]),
+    ...(removes.length === 0 ? [] : [sql.remove(collection, removes)])
+  ])

@@ -2,6 +2,7 @@
 // instead of for ever.
 import type { Collection, StoredDocument, Write } from "../../src/repository/DocumentStore.ts"
 import { tableOf } from "../sql/Collections.ts"
+import { inIdOrder } from "../sql/Documents.ts"
 import type { Rows, Statement } from "../sql/EventLog.ts"
 import { numberArray, textArray } from "./values.ts"
 
@@ -16,9 +17,6 @@ const expecting = (statement: string, count: number, parameters: ReadonlyArray<u
   [...parameters, count]
 ]
 
-const byId = <A extends { readonly id: string }>(all: ReadonlyArray<A>): ReadonlyArray<A> =>
-  all.toSorted((a, b) => a.id < b.id ? -1 : 1)
-
 const set = ["version", "data", "position", "created_at", "updated_at", "deleted_at", "expires_at"]
   .map((column) => `${column} = excluded.${column}`).join(", ")
 
@@ -28,7 +26,7 @@ export const putPlanned = (
   documents: ReadonlyArray<StoredDocument>,
   now: number
 ): Statement => {
-  const sorted = byId(documents)
+  const sorted = inIdOrder(documents)
   return expecting(
     `insert into ${tableOf(collection)} as stored
       (id, version, data, position, created_at, updated_at, deleted_at, expires_at)
@@ -79,7 +77,7 @@ const putAbsent = (collection: Collection, puts: ReadonlyArray<Put>, now: number
 
 /** Replaces documents that have the versions which are expected; fails if one has another. */
 const replace = (collection: Collection, puts: ReadonlyArray<Put>, now: number): Statement => {
-  const sorted = byId(puts)
+  const sorted = inIdOrder(puts)
   return expecting(
     `update ${tableOf(collection)} as stored set version = stored.version + 1, data = e.data::json,
       position = e.position, updated_at = $1, deleted_at = null, expires_at = e.expires_at
@@ -104,13 +102,13 @@ const putAny = (collection: Collection, puts: ReadonlyArray<Put>, now: number): 
     data = excluded.data, position = excluded.position, updated_at = $1, deleted_at = null,
     expires_at = excluded.expires_at
   returning id, version::float8`,
-  [now, ...lists(byId(puts))]
+  [now, ...lists(inIdOrder(puts))]
 ]
 
 type Versioned = Pick<Write, "id" | "expected">
 
 const among = (writes: ReadonlyArray<Versioned>): ReadonlyArray<unknown> => {
-  const sorted = byId(writes)
+  const sorted = inIdOrder(writes)
   return [
     textArray(sorted.map(({ id }) => id)),
     numberArray(sorted.map(({ expected }) => expected as number))
@@ -129,7 +127,7 @@ const removeExpected = (collection: Collection, removes: ReadonlyArray<Versioned
 
 const removeAny = (collection: Collection, removes: ReadonlyArray<Versioned>): Statement => [
   `delete from ${tableOf(collection)} where id = any($1)`,
-  [textArray(byId(removes).map(({ id }) => id))]
+  [textArray(inIdOrder(removes).map(({ id }) => id))]
 ]
 
 const check = (collection: Collection, checks: ReadonlyArray<Versioned>, now: number): Statement =>
@@ -141,25 +139,6 @@ const check = (collection: Collection, checks: ReadonlyArray<Versioned>, now: nu
   )
 
 type Kind = "any" | "absent" | "replace" | "removeAny" | "remove" | "check"
-
-/**
- * Keeps documents that are absent from being inserted by others until the commit: there is no row to lock. What is put
- * among them is taken in the same order as what must only stay absent: of two that need what the other writes, each would
- * wait for the other. `release` takes away what is not put.
- */
-export const reserve = (collection: Collection, ids: ReadonlyArray<string>): Statement =>
-  expecting(
-    `insert into ${tableOf(collection)}
-      (id, version, data, position, created_at, updated_at, deleted_at, expires_at)
-    select id, 0, '{}', 0, 0, 0, null, null from unnest($1::text[]) as id on conflict do nothing returning 1`,
-    ids.length,
-    [textArray(ids.toSorted())]
-  )
-
-export const release = (collection: Collection, ids: ReadonlyArray<string>): Statement => [
-  `delete from ${tableOf(collection)} where id = any($1) and version = 0`,
-  [textArray(ids)]
-]
 
 /** How a write is made without a look at what is there; undefined if it cannot be. */
 const kindOf = ({ expected, op }: Write): Kind | undefined => {

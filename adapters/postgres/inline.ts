@@ -7,7 +7,7 @@ import { type Collection, plan, type StoredDocument, type Write } from "../../sr
 import * as Documents from "../sql/Documents.ts"
 import type { Statement } from "../sql/EventLog.ts"
 import type { Ask } from "./PostgresDatabase.ts"
-import { changes, inTableOrder, keyOf, type PostgresDocuments, statesOf } from "./PostgresDocuments.ts"
+import { changes, keyOf, type PostgresDocuments, statesOf } from "./PostgresDocuments.ts"
 import { DatabaseError, isContended, isMissing } from "./PostgresError.ts"
 
 /** Collections that are to come into being before the append is tried again. */
@@ -89,7 +89,7 @@ const read = (
   now: number
 ) =>
   Effect.suspend(() => {
-    const asked = inTableOrder(reads.filter(({ ids }) => ids.length > 0).map((one) => ({ ...one, id: "" })))
+    const asked = Documents.inTableOrder(reads.filter(({ ids }) => ids.length > 0))
     const statements = asked.map(({ collection, ids }): Statement => {
       const [text, parameters] = sql.get(collection, [...new Set(ids)], now)
       return [`${text} order by id for update`, parameters]

@@ -1,5 +1,4 @@
 // The documents beside the event store in one SQLite file.
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
@@ -120,17 +119,7 @@ export const make = (connection: SqliteConnection, name: string, log: string): S
     name,
     transactional: true,
     log,
-    commit: (writes) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        const used = Documents.idsOf(writes).map(({ collection }) => collection)
-        return failing(collections.using(used, commit(writes, now)))
-      }).pipe(
-        Effect.flatMap((committed) =>
-          Result.isSuccess(committed)
-            ? Effect.succeed(committed.success)
-            : Effect.fail(new DocumentStoreError({ reason: committed.failure }))
-        )
-      ),
+    commit: Documents.committing(collections, commit, failing),
     drop: (collection) =>
       failing(connection.executeRaw(sql.drop(collection), [])).pipe(
         Effect.andThen(Effect.sync(collections.forget))
