@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type * as Rpc from "effect/rpc/Rpc"
-import { isIssue, makeFormatterDefault } from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import * as Tracer from "effect/Tracer"
 import * as Event from "../event/Event.ts"
@@ -18,6 +17,7 @@ import { AggregateError, InvalidCommand, InvalidDecision, TooManyConflicts } fro
 import * as Cache from "./Cache.ts"
 import * as Fold from "./Fold.ts"
 import * as Locks from "./Locks.ts"
+import { messageOf } from "../store/Problem.ts"
 
 interface Options<Name extends string, State, E> extends LayerOptions {
   readonly name: Name
@@ -306,8 +306,3 @@ const makeRunner = <E>(name: string, command: Rpc.AnyWithProps, handler: any): R
     decide: handler.resolve === undefined ? handler : handler.decide
   }
 }
-
-const formatIssue = makeFormatterDefault()
-
-const messageOf = (error: unknown): string =>
-  error instanceof Error ? isIssue(error.cause) ? formatIssue(error.cause) : error.message : String(error)

@@ -22,11 +22,12 @@
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { isIssue, makeFormatterDefault } from "effect/SchemaIssue"
+import { isIssue } from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import type * as Types from "effect/Types"
 import { problemOfName } from "./Input.ts"
 import type { Metadata } from "./Metadata.ts"
+import { messageOf } from "../store/Problem.ts"
 
 const TypeId = "~dunnock/Event"
 
@@ -161,14 +162,12 @@ const compile = (definition: Schema.Struct.Fields | Event<any>): Codec => {
   }
 }
 
-const formatIssue = makeFormatterDefault()
-
 /** A parser whose error says what is wrong. */
 const readable = (parse: (input: unknown) => unknown) => (input: unknown): unknown => {
   try {
     return parse(input)
   } catch (error) {
-    throw error instanceof Error && isIssue(error.cause) ? new Error(formatIssue(error.cause)) : error
+    throw error instanceof Error && isIssue(error.cause) ? new Error(messageOf(error)) : error
   }
 }
 
@@ -236,7 +235,7 @@ export const encode = <E>(self: Set<E>, event: E): Result.Result<Encoded, string
     })
   } catch (error) {
     // a value that does not fit or is cyclic, or a tags function that threw
-    return Result.fail(`event "${type}": ${error instanceof Error ? error.message : String(error)}`)
+    return Result.fail(`event "${type}": ${messageOf(error)}`)
   }
 }
 

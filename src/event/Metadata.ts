@@ -17,6 +17,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Tracer from "effect/Tracer"
+import { messageOf } from "../store/Problem.ts"
 
 /** The metadata of an event. Every field is optional; none is interpreted by a store. */
 export interface Metadata {
@@ -75,7 +76,7 @@ export const toText = (context: Context.Context<never>, fields?: Metadata): Resu
       JSON.stringify({ ...(traceparent === undefined ? {} : { traceparent }), ...current, ...fields })
     )
   } catch (error) {
-    return Result.fail(`is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+    return Result.fail(`is not JSON: ${messageOf(error)}`)
   }
 }
 

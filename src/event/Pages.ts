@@ -7,6 +7,7 @@ import { type EventStoreDriver, givenId, type StoredEvent } from "./EventStoreDr
 import { EventStoreError, Undecodable } from "./EventStoreError.ts"
 import type { ReadOptions } from "./Input.ts"
 import * as Metadata from "./Metadata.ts"
+import { messageOf } from "../store/Problem.ts"
 
 /** How many events a page has: few at first, then more, but not so many that their data take much memory. */
 export const firstSize = 32
@@ -135,7 +136,7 @@ export const decode = <E>(set: Event.Set<E>, event: StoredEvent): E => {
     return Event.decode(set, event)
   } catch (error) {
     const { position, revision, stream, type, version } = event
-    const issue = error instanceof Error ? error.message : String(error)
+    const issue = messageOf(error)
     throw new EventStoreError({
       reason: new Undecodable({ stream, revision, position, type, version, issue })
     })

@@ -6,6 +6,7 @@ import * as Pages from "../event/Pages.ts"
 import type { Collection, StoredDocument, Write } from "../repository/DocumentStore.ts"
 import * as Input from "../repository/Input.ts"
 import { Failed } from "./ProjectionError.ts"
+import { messageOf } from "../store/Problem.ts"
 
 type Recorded = Event.Recorded<any>
 
@@ -44,7 +45,7 @@ export const toEntry = <Doc>(
   try {
     return { value: decode(stored), text, version, position }
   } catch (error) {
-    throw new Error(`${messageOf(error)} (was the schema of ${name} changed without a new version?)`, {
+    throw new Error(`${problemOf(error)} (was the schema of ${name} changed without a new version?)`, {
       cause: error
     })
   }
@@ -206,14 +207,12 @@ const failed = (
   { name }: Definition<any>,
   { position, revision, stream, type }: Pick<StoredEvent, "position" | "revision" | "stream" | "type">,
   error: unknown
-): Failed => new Failed({ projection: name, position, stream, revision, type, problem: messageOf(error) })
+): Failed => new Failed({ projection: name, position, stream, revision, type, problem: problemOf(error) })
 
-const messageOf = (error: unknown): string =>
+const problemOf = (error: unknown): string =>
   error instanceof EventStoreError && error.reason._tag === "Undecodable"
     ? error.reason.issue
-    : error instanceof Error
-    ? error.message
-    : String(error)
+    : messageOf(error)
 
 /** How a change is written: whatever is there, if a checkpoint guards it, or else as it was read. */
 export const toWrite = <Doc>(

@@ -2,20 +2,20 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
-import { isIssue, makeFormatterDefault } from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import type { Field, Kind, StoredDocument } from "./DocumentStore.ts"
 import { DocumentStoreError, Unreadable } from "./DocumentStoreError.ts"
 import * as Input from "./Input.ts"
 import type { Document } from "./Queries.ts"
 import * as StoredNames from "./StoredNames.ts"
+import { messageOf } from "../store/Problem.ts"
 
 /** A field of documents, as conditions need to know it. */
 export interface FieldModel {
   readonly field: Field
   /** Whether its values have the order of what is stored of them. */
   readonly ordered: boolean
-  /** What is stored of a value; throws an `Error` that says what is wrong with it. */
+  /** What is stored of a value; throws what {@link messageOf} puts in words. */
   readonly encode: (value: unknown) => unknown
 }
 
@@ -32,8 +32,8 @@ export interface Model<in out A> {
 
 export const make = <A>(schema: Schema.Codec<A, any>): Model<A> => {
   const codec = Schema.toCodecJson(schema)
-  const encode = readable(SchemaParser.encodeUnknownSync(codec))
-  const decode = readable(SchemaParser.decodeUnknownSync(codec))
+  const encode = SchemaParser.encodeUnknownSync(codec)
+  const decode = SchemaParser.decodeUnknownSync(codec)
   return {
     fields: fieldsOf(codec.ast),
     encode: (at, value) => {
@@ -55,19 +55,6 @@ export const make = <A>(schema: Schema.Codec<A, any>): Model<A> => {
     }
   }
 }
-
-const formatIssue = makeFormatterDefault()
-
-/** A parser whose error says what is wrong. */
-const readable = (parse: (input: unknown) => unknown) => (input: unknown): unknown => {
-  try {
-    return parse(input)
-  } catch (error) {
-    throw error instanceof Error && isIssue(error.cause) ? new Error(formatIssue(error.cause)) : error
-  }
-}
-
-const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
 
 /** The fields of a struct, a class, or a union of such, by their names in a document. */
 const fieldsOf = (ast: SchemaAST.AST): ReadonlyMap<string, FieldModel> => {
@@ -103,7 +90,7 @@ const fieldOf = (name: string, types: ReadonlyArray<SchemaAST.AST>): FieldModel 
   return {
     field: { name, kind },
     ordered: kind !== "any" && (own === kind || parts.every(isInstant)),
-    encode: plain ? (value) => value : readable(SchemaParser.encodeUnknownSync(codecOf(types)))
+    encode: plain ? (value) => value : SchemaParser.encodeUnknownSync(codecOf(types))
   }
 }
 

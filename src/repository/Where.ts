@@ -3,6 +3,7 @@ import type * as DateTime from "effect/DateTime"
 import type { Condition, Field, Selection as StoreSelection } from "./DocumentStore.ts"
 import * as Input from "./Input.ts"
 import type { FieldModel, Model } from "./Model.ts"
+import { messageOf } from "../store/Problem.ts"
 
 /** What every field can be asked for. */
 export interface Nullable {
@@ -201,7 +202,7 @@ const encode = ({ encode, field }: FieldModel, at: string, value: unknown): stri
   try {
     return encode(value) as string | number | boolean
   } catch (error) {
-    throw Input.error(at, error instanceof Error ? error.message : String(error))
+    throw Input.error(at, messageOf(error))
   }
 }
 

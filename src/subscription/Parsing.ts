@@ -4,6 +4,7 @@ import type * as Schema from "effect/Schema"
 import * as SchemaParser from "effect/SchemaParser"
 import type { Collection, StoredDocument } from "../repository/DocumentStore.ts"
 import { DocumentStoreError, Unreadable } from "../repository/DocumentStoreError.ts"
+import { messageOf } from "../store/Problem.ts"
 
 export const make = <A>(
   collection: Collection,
@@ -15,8 +16,7 @@ export const make = <A>(
       try {
         return Effect.succeed(decode(JSON.parse(data)))
       } catch (error) {
-        const issue = error instanceof Error ? error.message : String(error)
-        const reason = new Unreadable({ collection: collection.name, id, version, issue })
+        const reason = new Unreadable({ collection: collection.name, id, version, issue: messageOf(error) })
         return Effect.fail(new DocumentStoreError({ reason }))
       }
     })

@@ -29,6 +29,7 @@ import * as Event from "../event/Event.ts"
 import * as Metadata from "../event/Metadata.ts"
 import type { Projection } from "../projection/Projection.ts"
 import { Broken, equal } from "./Contract.ts"
+import { messageOf } from "../store/Problem.ts"
 
 /** What has happened. */
 export interface Given<in out E, in out Doc> {
@@ -59,7 +60,7 @@ const from = <E, Doc>(
       try {
         return equal("documents", documentsOf(projection, log), expected)
       } catch (error) {
-        return Effect.fail(new Broken({ message: error instanceof Error ? error.message : String(error) }))
+        return Effect.fail(new Broken({ message: messageOf(error) }))
       }
     })
 })
