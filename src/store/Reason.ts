@@ -24,15 +24,23 @@ export class InvalidInput extends InvalidInputBase {
   }
 }
 
-const UnavailableBase: ErrorClass<Unavailable, "Unavailable", {
+/** Which store it is, what is wrong with it, and the error of the driver if there is one. */
+type Fields = {
   readonly store: Schema.String
   readonly problem: Schema.String
   readonly cause: Schema.optionalKey<Schema.Defect>
-}> = Schema.TaggedError<Unavailable>()("Unavailable", {
+}
+
+const fields: Fields = {
   store: Schema.String,
   problem: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
-})
+}
+
+const UnavailableBase: ErrorClass<Unavailable, "Unavailable", Fields> = Schema.TaggedError<Unavailable>()(
+  "Unavailable",
+  fields
+)
 
 /** The store could not do it now (locked, disconnected, disk full); nothing was written. Try again later. */
 export class Unavailable extends UnavailableBase {
@@ -41,15 +49,9 @@ export class Unavailable extends UnavailableBase {
   }
 }
 
-const OutcomeUnknownBase: ErrorClass<OutcomeUnknown, "OutcomeUnknown", {
-  readonly store: Schema.String
-  readonly problem: Schema.String
-  readonly cause: Schema.optionalKey<Schema.Defect>
-}> = Schema.TaggedError<OutcomeUnknown>()("OutcomeUnknown", {
-  store: Schema.String,
-  problem: Schema.String,
-  cause: Schema.optionalKey(Schema.Defect())
-})
+const OutcomeUnknownBase: ErrorClass<OutcomeUnknown, "OutcomeUnknown", Fields> = Schema.TaggedError<
+  OutcomeUnknown
+>()("OutcomeUnknown", fields)
 
 /**
  * The connection broke, or no answer came, while something was being committed: it may or may not have been written, whole
@@ -63,15 +65,10 @@ export class OutcomeUnknown extends OutcomeUnknownBase {
   }
 }
 
-const CannotOpenBase: ErrorClass<CannotOpen, "CannotOpen", {
-  readonly store: Schema.String
-  readonly problem: Schema.String
-  readonly cause: Schema.optionalKey<Schema.Defect>
-}> = Schema.TaggedError<CannotOpen>()("CannotOpen", {
-  store: Schema.String,
-  problem: Schema.String,
-  cause: Schema.optionalKey(Schema.Defect())
-})
+const CannotOpenBase: ErrorClass<CannotOpen, "CannotOpen", Fields> = Schema.TaggedError<CannotOpen>()(
+  "CannotOpen",
+  fields
+)
 
 /**
  * The store cannot be opened, or used any longer, as it is: not a database, damaged, no permission, a schema newer than
