@@ -11,6 +11,7 @@ import {
 } from "../../src/repository/DocumentStore.ts"
 import { DocumentStoreError } from "../../src/repository/DocumentStoreError.ts"
 import * as Collections from "../sql/Collections.ts"
+import * as Commits from "../sql/Commits.ts"
 import * as Documents from "../sql/Documents.ts"
 import type { Statement } from "../sql/EventLog.ts"
 import { changes } from "./changes.ts"
@@ -49,7 +50,7 @@ export const lock = (
   { data }: { readonly data: boolean }
 ): Effect.Effect<void, SqlError> => {
   const columns = Documents.columns.map((column) => column === "data" && !data ? "''" : column).join(", ")
-  const some = Documents.inTableOrder(wanted.filter(({ ids }) => ids.length > 0))
+  const some = Commits.inTableOrder(wanted.filter(({ ids }) => ids.length > 0))
   const statements = some.map(({ collection, ids }): Statement => [
     `select ${columns} from ${Collections.tableOf(collection)} where id in (?) for update`,
     [ids]
@@ -104,7 +105,7 @@ export const make = (database: Database, types: MysqlDialect.Types, log: string)
     database.transaction((transaction) =>
       Effect.gen(function* () {
         const stored = new Stored()
-        yield* lock(transaction, Documents.idsOf(writes), stored, { data: false })
+        yield* lock(transaction, Commits.idsOf(writes), stored, { data: false })
         const planned = plan(writes, ({ collection, id }) => stored.find(collection, id), now)
         if (Result.isFailure(planned)) return Result.fail(planned.failure)
         const statements = changes(sql, planned.success, stored, now)
@@ -117,7 +118,7 @@ export const make = (database: Database, types: MysqlDialect.Types, log: string)
     name,
     transactional: true,
     log,
-    commit: Documents.committing(
+    commit: Commits.committing(
       collections,
       commitNow,
       (committed) => failing(Effect.retry(committed, { ...again, while: mayTryAgain }))

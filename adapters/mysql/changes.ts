@@ -1,7 +1,8 @@
 // The statements that write documents, few for many. Not public.
 import type { Planned, StoredDocument, Write } from "../../src/repository/DocumentStore.ts"
 import { tableOf } from "../sql/Collections.ts"
-import { changesOf, columns, type DocumentStatements, inIdOrder, toRow } from "../sql/Documents.ts"
+import { changesOf, inIdOrder } from "../sql/Commits.ts"
+import { columns, type DocumentStatements, toRow } from "../sql/Documents.ts"
 import type { Statement } from "../sql/EventLog.ts"
 import { insertRows } from "./inserts.ts"
 import type { Stored } from "./MysqlDocuments.ts"

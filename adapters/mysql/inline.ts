@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Inline, StoredEvent } from "../../src/event/EventStoreDriver.ts"
-import { EventStoreError, Unavailable } from "../../src/event/EventStoreError.ts"
+import type { EventStoreError } from "../../src/event/EventStoreError.ts"
 import { type Collection, isExpired, plan } from "../../src/repository/DocumentStore.ts"
-import { idsOf } from "../sql/Documents.ts"
+import { attempt, idsOf, notInline } from "../sql/Commits.ts"
 import type { Statement } from "../sql/EventLog.ts"
 import { changes } from "./changes.ts"
 import type { Transaction } from "./MysqlDatabase.ts"
@@ -54,20 +54,9 @@ export const write = (
     yield* lock(transaction, idsOf(unread), stored, { data: false })
     const planned = plan(writes, ({ collection, id }) => stored.find(collection, id), now)
     if (Result.isFailure(planned)) {
-      const reason = new Unavailable({ store: documents.name, problem: planned.failure.message })
-      return yield* Effect.fail(new EventStoreError({ reason }))
+      return yield* Effect.fail(notInline(documents.name, planned.failure))
     }
     return changes(sql, planned.success, stored, now)
-  })
-
-/** What a projection throws is the error of the append, or else a defect. */
-const attempt = <A>(f: () => A): Effect.Effect<A, EventStoreError> =>
-  Effect.try({
-    try: f,
-    catch: (error) => {
-      if (error instanceof EventStoreError) return error
-      throw error
-    }
   })
 
 /** Sees to it that an append which failed for the sake of collections can be tried again. */

@@ -10,6 +10,7 @@ import {
 } from "../../src/repository/DocumentStore.ts"
 import { DocumentStoreError, type VersionConflict } from "../../src/repository/DocumentStoreError.ts"
 import * as Collections from "../sql/Collections.ts"
+import * as Commits from "../sql/Commits.ts"
 import * as Documents from "../sql/Documents.ts"
 import type { Rows, Statement } from "../sql/EventLog.ts"
 import * as documentWrites from "./documentWrites.ts"
@@ -83,7 +84,7 @@ export const make = (database: Database, log: string): PostgresDocuments => {
     name,
     transactional: true,
     log,
-    commit: Documents.committing(collections, commit, fail),
+    commit: Commits.committing(collections, commit, fail),
     drop: (collection) =>
       Effect.andThen(
         fail(runSlow(database, [sql.drop(collection), []])),
@@ -118,7 +119,7 @@ export const statesOf = (
   sql: Statements,
   writes: ReadonlyArray<Write>
 ): Effect.Effect<(write: Write) => StoredDocument | undefined, DatabaseError> => {
-  const asked = Documents.idsOf(writes)
+  const asked = Commits.idsOf(writes)
   const statements = asked.map(({ collection, ids }) => sql.states(collection, ids, "order by id for update"))
   return Effect.map(ask(statements), (rows) => {
     const found = new Map<string, StoredDocument>()
@@ -139,7 +140,7 @@ export const changes = (
   found: (write: Write) => StoredDocument | undefined,
   now: number
 ): ReadonlyArray<Statement> =>
-  Documents.changesOf(planned, found).flatMap(({ collection, deletes, puts, removes }) => [
+  Commits.changesOf(planned, found).flatMap(({ collection, deletes, puts, removes }) => [
     ...(puts.length === 0 ? [] : [documentWrites.putPlanned(collection, puts, now)]),
     ...(deletes.length === 0 ? [] : [sql.delete(collection, deletes, now)]),
     ...(removes.length === 0 ? [] : [sql.remove(collection, removes)])

@@ -2,7 +2,7 @@
 // instead of for ever.
 import type { Collection, StoredDocument, Write } from "../../src/repository/DocumentStore.ts"
 import { tableOf } from "../sql/Collections.ts"
-import { inIdOrder } from "../sql/Documents.ts"
+import { inIdOrder } from "../sql/Commits.ts"
 import type { Rows, Statement } from "../sql/EventLog.ts"
 import { numberArray, textArray } from "./values.ts"
 

@@ -2,8 +2,9 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Inline, StoredEvent } from "../../src/event/EventStoreDriver.ts"
-import { EventStoreError, Unavailable } from "../../src/event/EventStoreError.ts"
+import type { EventStoreError } from "../../src/event/EventStoreError.ts"
 import { type Collection, plan, type StoredDocument, type Write } from "../../src/repository/DocumentStore.ts"
+import * as Commits from "../sql/Commits.ts"
 import * as Documents from "../sql/Documents.ts"
 import type { Statement } from "../sql/EventLog.ts"
 import type { Ask } from "./PostgresDatabase.ts"
@@ -34,18 +35,17 @@ export const statements = (
   Effect.gen(function* () {
     const ready = (used: ReadonlyArray<Collection>) =>
       collections.missing(used).length > 0 ? Effect.fail(new Missing(used)) : Effect.void
-    const reads = yield* attempt(() => inline.read(events))
+    const reads = yield* Commits.attempt(() => inline.read(events))
     yield* ready(reads.map(({ collection }) => collection))
     const { documents, found } = yield* read(ask, sql, reads, now)
-    const writes = yield* attempt(() => inline.write(events, documents, before))
+    const writes = yield* Commits.attempt(() => inline.write(events, documents, before))
     yield* ready(writes.map(({ collection }) => collection))
     const unread = writes.filter((write) => !found.has(keyOf(write)))
     const stateOf = unread.length === 0 ? () => undefined : yield* statesOf(ask, sql, unread)
     const known = (write: Write) => found.has(keyOf(write)) ? found.get(keyOf(write)) : stateOf(write)
     const planned = plan(writes, known, now)
     if (Result.isSuccess(planned)) return changes(sql, planned.success, known, now)
-    const reason = new Unavailable({ store: store.name, problem: planned.failure.message })
-    return yield* Effect.fail(new EventStoreError({ reason }))
+    return yield* Effect.fail(Commits.notInline(store.name, planned.failure))
   })
 
 /** Runs an append again where a collection was missing, or a document that was absent has been written meanwhile. */
@@ -71,16 +71,6 @@ export const appending = <A>(
     )
   )
 
-/** What throws an error of the event store fails with it. */
-const attempt = <A>(f: () => A): Effect.Effect<A, EventStoreError> =>
-  Effect.suspend(() => {
-    try {
-      return Effect.succeed(f())
-    } catch (error) {
-      return error instanceof EventStoreError ? Effect.fail(error) : Effect.die(error)
-    }
-  })
-
 /** Documents in the order in which they are asked for, and each of them by its key; nobody else writes them now. */
 const read = (
   ask: Ask,
@@ -89,7 +79,7 @@ const read = (
   now: number
 ) =>
   Effect.suspend(() => {
-    const asked = Documents.inTableOrder(reads.filter(({ ids }) => ids.length > 0))
+    const asked = Commits.inTableOrder(reads.filter(({ ids }) => ids.length > 0))
     const statements = asked.map(({ collection, ids }): Statement => {
       const [text, parameters] = sql.get(collection, [...new Set(ids)], now)
       return [`${text} order by id for update`, parameters]

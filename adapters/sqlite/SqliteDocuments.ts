@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { Inline, StoredEvent } from "../../src/event/EventStoreDriver.ts"
-import { EventStoreError } from "../../src/event/EventStoreError.ts"
+import { InvalidInput } from "../../src/event/EventStoreError.ts"
 import {
   type Collection,
   type DocumentStore,
@@ -13,13 +13,13 @@ import {
   type Write
 } from "../../src/repository/DocumentStore.ts"
 import { DocumentStoreError } from "../../src/repository/DocumentStoreError.ts"
-import { InvalidInput, Unavailable } from "../../src/event/EventStoreError.ts"
 import * as Collections from "../sql/Collections.ts"
+import * as Commits from "../sql/Commits.ts"
 import * as Documents from "../sql/Documents.ts"
 import type { Statement } from "../sql/EventLog.ts"
 import type { SqliteConnection } from "./SqliteClient.ts"
 import * as SqliteDialect from "./SqliteDialect.ts"
-import { isDefect, toReason } from "./SqliteError.ts"
+import { failing } from "./SqliteError.ts"
 
 /** A document store, and how the event store beside it writes documents. */
 export interface SqliteDocuments {
@@ -59,7 +59,7 @@ export const make = (connection: SqliteConnection, name: string, log: string): S
 
   /** Reads what is not known yet of the documents that are to be written. */
   const readStates = (writes: ReadonlyArray<Write>, found: Found): void => {
-    for (const { collection, ids } of Documents.idsOf(writes)) {
+    for (const { collection, ids } of Commits.idsOf(writes)) {
       const table = Collections.tableOf(collection)
       const known = found.get(table) ?? new Map<string, StoredDocument | undefined>()
       found.set(table, known)
@@ -77,7 +77,7 @@ export const make = (connection: SqliteConnection, name: string, log: string): S
   }
 
   const apply = (all: ReadonlyArray<Planned>, now: number): void => {
-    for (const { collection, deletes, puts, removes } of Documents.changesOf(all)) {
+    for (const { collection, deletes, puts, removes } of Commits.changesOf(all)) {
       const put = upsert(collection)
       for (const document of puts) {
         try {
@@ -93,19 +93,7 @@ export const make = (connection: SqliteConnection, name: string, log: string): S
     }
   }
 
-  const failing = <A>(effect: Effect.Effect<A, SqlError>): Effect.Effect<A, DocumentStoreError> =>
-    effect.pipe(
-      Effect.catch((error) =>
-        isDefect(error)
-          ? Effect.die(error)
-          : Effect.fail(new DocumentStoreError({ reason: toReason(name, error) }))
-      ),
-      Effect.catchDefect((defect) =>
-        defect instanceof InvalidInput
-          ? Effect.fail(new DocumentStoreError({ reason: defect }))
-          : Effect.die(defect)
-      )
-    )
+  const fail = failing(name, DocumentStoreError)
 
   const commit = (writes: ReadonlyArray<Write>, now: number) =>
     connection.transaction(() =>
@@ -119,17 +107,17 @@ export const make = (connection: SqliteConnection, name: string, log: string): S
     name,
     transactional: true,
     log,
-    commit: Documents.committing(collections, commit, failing),
+    commit: Commits.committing(collections, commit, fail),
     drop: (collection) =>
-      failing(connection.executeRaw(sql.drop(collection), [])).pipe(
+      fail(connection.executeRaw(sql.drop(collection), [])).pipe(
         Effect.andThen(Effect.sync(collections.forget))
       ),
     ...Documents.reading(
       sql,
       (collection, statement) =>
-        failing(collections.reading(collection, connection.executeValues(...statement), [])),
+        fail(collections.reading(collection, connection.executeValues(...statement), [])),
       (collection, statement) =>
-        failing(collections.using([collection], connection.transaction(() => change(statement))))
+        fail(collections.using([collection], connection.transaction(() => change(statement))))
     )
   }
 
@@ -150,10 +138,7 @@ export const make = (connection: SqliteConnection, name: string, log: string): S
     const writes = inline.write(events, read, before)
     create(writes.map(({ collection }) => collection))
     const all = planned(writes, found, now)
-    if (Result.isFailure(all)) {
-      const reason = new Unavailable({ store: name, problem: all.failure.message })
-      throw new EventStoreError({ reason })
-    }
+    if (Result.isFailure(all)) throw Commits.notInline(name, all.failure)
     apply(all.success, now)
   }
 

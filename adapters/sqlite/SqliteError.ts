@@ -4,10 +4,11 @@
  * Node and Bun attach SQLite's result code to an error as `errcode`; Deno does so only for prepared statements,
  * so the message is read where the code is missing. And turns that into the reasons for which a store fails.
  */
+import * as Effect from "effect/Effect"
 import * as SqlError from "effect/sql/SqlError"
 import { statSync } from "node:fs"
 import { dirname } from "node:path"
-import { CannotOpen, OutcomeUnknown, Unavailable } from "../../src/event/EventStoreError.ts"
+import { CannotOpen, InvalidInput, OutcomeUnknown, Unavailable } from "../../src/event/EventStoreError.ts"
 
 /** The SQLite result codes this adapter tells apart (https://sqlite.org/rescode.html). */
 export const ResultCode = {
@@ -188,11 +189,11 @@ export const opening = (cause: unknown, filename: string): SqlError.SqlError => 
 }
 
 /** Whether an error is a mistake of this adapter: a statement that is wrong. */
-export const isDefect = ({ reason }: SqlError.SqlError): boolean =>
+const isDefect = ({ reason }: SqlError.SqlError): boolean =>
   reason._tag === "ConstraintError" || reason._tag === "UniqueViolation" || reason._tag === "SqlSyntaxError"
 
 /** The reason for which a store fails. */
-export const toReason = (
+const toReason = (
   store: string,
   error: SqlError.SqlError
 ): Unavailable | OutcomeUnknown | CannotOpen => {
@@ -207,3 +208,24 @@ export const toReason = (
     ? new OutcomeUnknown(fields)
     : new Unavailable(fields)
 }
+
+/** Fails with the error of a store, made of what SQLite says, or thrown in the middle of a transaction. */
+export const failing = <F>(
+  store: string,
+  StoreError: new (fields: {
+    readonly reason: InvalidInput | Unavailable | OutcomeUnknown | CannotOpen
+  }) => F
+) =>
+<A>(effect: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, F> =>
+  effect.pipe(
+    Effect.catch((error) =>
+      isDefect(error) ? Effect.die(error) : Effect.fail(new StoreError({ reason: toReason(store, error) }))
+    ),
+    Effect.catchDefect((defect) =>
+      defect instanceof StoreError
+        ? Effect.fail(defect)
+        : defect instanceof InvalidInput
+        ? Effect.fail(new StoreError({ reason: defect }))
+        : Effect.die(defect)
+    )
+  )

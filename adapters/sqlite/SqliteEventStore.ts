@@ -1,7 +1,7 @@
 // The event store on one SQLite file.
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import { isSqlError } from "effect/sql/SqlError"
 import {
   type Append,
   type EventStoreDriver,
@@ -10,12 +10,12 @@ import {
   plan,
   type StoredEvent
 } from "../../src/event/EventStoreDriver.ts"
-import { EventStoreError, InvalidInput } from "../../src/event/EventStoreError.ts"
+import { EventStoreError } from "../../src/event/EventStoreError.ts"
 import * as EventLog from "../sql/EventLog.ts"
 import { type Migrations, schema } from "../sql/migrations.ts"
 import type * as SqliteClient from "./SqliteClient.ts"
 import type { SqliteDocuments } from "./SqliteDocuments.ts"
-import { isBusy, isDefect, make as toSqlError, toReason } from "./SqliteError.ts"
+import { failing, isBusy, make as toSqlError } from "./SqliteError.ts"
 
 const dialect: EventLog.Dialect = {
   parameter: () => "?",
@@ -54,8 +54,8 @@ export const make = (
 ): EventStoreDriver => {
   const sql = EventLog.statements(dialect, store)
   const heads = makeHeads(connection, sql)
-  const run = ([text, parameters]: EventLog.Statement) =>
-    failing(name, connection.executeValues(text, parameters))
+  const fail = failing(name, EventStoreError)
+  const run = ([text, parameters]: EventLog.Statement) => fail(connection.executeValues(text, parameters))
 
   const decide = (appends: ReadonlyArray<Append>, now: number): Planned => {
     const { values } = connection
@@ -123,8 +123,7 @@ export const make = (
     store,
     groupCommit: true,
     append: (appends, inline) =>
-      failing(
-        name,
+      fail(
         Effect.flatMap(Clock.currentTimeMillis, (now) => {
           const direct = inline === undefined ? appendDirectly(appends, now) : undefined
           if (direct !== undefined) return direct
@@ -141,23 +140,6 @@ export const make = (
 }
 
 type Planned = ReturnType<typeof plan>
-
-/** The errors of SQLite, and those that inline projections throw, as errors of an event store. */
-const failing = <A>(name: string, effect: Effect.Effect<A, SqlError>): Effect.Effect<A, EventStoreError> =>
-  effect.pipe(
-    Effect.catch((error) =>
-      isDefect(error)
-        ? Effect.die(error)
-        : Effect.fail(new EventStoreError({ reason: toReason(name, error) }))
-    ),
-    Effect.catchDefect((defect) =>
-      defect instanceof EventStoreError
-        ? Effect.fail(defect)
-        : defect instanceof InvalidInput
-        ? Effect.fail(new EventStoreError({ reason: defect }))
-        : Effect.die(defect)
-    )
-  )
 
 /** Whether an append is one insert, whose outcome depends on nothing but the heads. */
 const isSingle = ({ condition, streams: [first, ...others] }: Append): boolean => {
