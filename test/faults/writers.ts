@@ -1,14 +1,14 @@
 /** What tailing readers must have seen of many writers in many processes, whatever these delay and roll back. */
 import { expect } from "bun:test"
-import type { EventStore } from "dunnock"
-import type { EventStoreError } from "dunnock/EventStoreError"
-import { Effect, Fiber, type Scope, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
+import { join } from "node:path"
+import { type OnServer, openStore } from "./places.ts"
 import { start } from "./Process.ts"
 import { events, idsOf, range, times, write } from "./writes.ts"
 
 /** What the process is asked to do. */
 export interface Job {
-  readonly url: string
+  readonly place: OnServer
   readonly name: string
   readonly writers: number
   readonly rounds: number
@@ -23,12 +23,9 @@ interface Said {
 const last = idsOf("end", 0, 0).at(-1)
 
 /** Three readers tail what so many writers in each of 4 processes append, and see every event once and in order. */
-export const seen = (
-  open: Effect.Effect<EventStore.EventStore, EventStoreError, Scope.Scope>,
-  { child, url, writers }: { readonly child: string; readonly url: string; readonly writers: number }
-) =>
+export const seen = (place: OnServer, writers: number) =>
   Effect.gen(function* () {
-    const stores = yield* Effect.forEach(range(3), () => open)
+    const stores = yield* Effect.forEach(range(3), () => openStore(place))
     const tails = yield* Effect.forEach(stores, (store, i) =>
       store.subscribe(events).pipe(
         Stream.takeUntil(({ id }) => id === last),
@@ -38,12 +35,13 @@ export const seen = (
         Effect.forkChild
       ))
     const jobs = range(4).map((p): Job => ({
-      url,
+      place,
       name: `p${p}`,
       writers,
       rounds: times(12, 200),
       seed: p + 1
     }))
+    const child = join(import.meta.dirname, "writers.child.ts")
     const processes = yield* Effect.forEach(jobs, (job) => start(child, job), { concurrency: "unbounded" })
     for (const { tell } of processes) tell("go")
     for (const { ended } of processes) expect(yield* ended).toBe(0)

@@ -1,59 +1,12 @@
 import { expect } from "bun:test"
 import { Deferred, Effect, Fiber, Stream } from "effect"
 import * as MysqlDatabase from "../../../adapters/mysql/MysqlDatabase.ts"
-import { chance, events, idsOf, load, range, times, write } from "../../faults/writes.ts"
-import * as Proxy from "../../faults/Proxy.ts"
+import { events, idsOf, load, range, times, write } from "../../faults/writes.ts"
 import { testsOn } from "../../services/bun.ts"
 import { mysql } from "../../services/mod.ts"
 import { connect, openStore, query } from "./store.ts"
 
 const test = testsOn("mysql, faults", mysql)
-
-const retryable = { while: ({ isRetryable }: { readonly isRetryable: boolean }) => isRetryable }
-
-test(
-  "appends whose connection is cut at any byte fail with OutcomeUnknown or Unavailable, and repeated are there once",
-  () =>
-    Effect.runPromise(Effect.scoped(Effect.gen(function* () {
-      const database = yield* mysql.database
-      const direct = yield* openStore(database.url)
-      const random = chance(7)
-      let isCutting = false
-      const proxy = yield* Proxy.make(database, () => isCutting ? Math.floor(random() * 30_000) : Infinity)
-      const store = yield* openStore(database.url, { host: "127.0.0.1", port: proxy.port })
-      const [fibers, appends] = [8, times(200, 5_000)]
-      const failures = new Map<string, number>()
-      const tail = yield* direct.subscribe(events).pipe(
-        Stream.take(fibers * appends * 3),
-        Stream.runCollect,
-        Effect.forkChild
-      )
-      isCutting = true
-      proxy.cut()
-      yield* Effect.forEach(range(fibers), (fiber) =>
-        Effect.forEach(range(appends), (n) =>
-          write(store, "w", fiber, n).pipe(
-            Effect.tapError(({ reason: { _tag } }) =>
-              Effect.sync(() =>
-                failures.set(_tag, (failures.get(_tag) ?? 0) + 1)
-              )
-            ),
-            Effect.retry(retryable)
-          )), { concurrency: "unbounded" })
-      isCutting = false
-      const all = yield* Fiber.join(tail)
-      const written = range(fibers).flatMap((fiber) =>
-        range(appends).flatMap((n) => idsOf("w", fiber, n))
-      )
-      expect(all.map(({ id }) => id).toSorted()).toEqual(written.toSorted())
-      expect(all.map(({ position }) => position)).toEqual(range(all.length).map((i) => i + 1))
-      expect([...failures.keys()].filter((tag) => tag !== "OutcomeUnknown" && tag !== "Unavailable")).toEqual(
-        []
-      )
-      expect(proxy.cuts()).toBeGreaterThan(20)
-    }))),
-  times(60_000, 1_200_000)
-)
 
 test(
   "after the server has died and come back, what was acknowledged is there once, and the program goes on by itself",

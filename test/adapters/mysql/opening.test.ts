@@ -2,7 +2,8 @@ import { expect } from "bun:test"
 import * as Mysql from "dunnock/mysql"
 import { Effect, type Scope } from "effect"
 import { createServer as createHttpServer } from "node:http"
-import { type AddressInfo, createServer, type Server } from "node:net"
+import { createServer, type Server } from "node:net"
+import { listen } from "../../faults/Proxy.ts"
 import { range, write } from "../../faults/writes.ts"
 import { testsOn } from "../../services/bun.ts"
 import { mysql } from "../../services/mod.ts"
@@ -11,16 +12,6 @@ import { connect, openStore, query } from "./store.ts"
 const test = testsOn("mysql, opening", mysql)
 
 const scoped = <A>(body: Effect.Effect<A, unknown, Scope.Scope>) => Effect.runPromise(Effect.scoped(body))
-
-/** The port of a server that is no MySQL server. */
-const listening = (make: () => Server): Effect.Effect<number, never, Scope.Scope> =>
-  Effect.acquireRelease(Effect.sync(make), (server) => Effect.sync(() => server.close())).pipe(
-    Effect.flatMap((server) =>
-      Effect.callback<number>((resume) => {
-        server.listen(0, "127.0.0.1", () => resume(Effect.succeed((server.address() as AddressInfo).port)))
-      })
-    )
-  )
 
 const refusal = (url: string, options: Mysql.Options) =>
   Effect.map(
@@ -59,7 +50,7 @@ test("a server of another kind is named as such, in time", () =>
         )
     ]
     for (const kind of kinds) {
-      const options = { host: "127.0.0.1", port: yield* listening(kind) }
+      const options = { host: "127.0.0.1", port: yield* listen(kind) }
       expect(yield* refusal(url, options)).toEqual(["Unavailable", expect.stringContaining("MySQL")])
     }
   })))

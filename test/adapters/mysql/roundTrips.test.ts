@@ -1,47 +1,14 @@
 import { expect } from "bun:test"
 import { Effect, type Scope } from "effect"
-import { type AddressInfo, connect, createServer } from "node:net"
 import type { Inline } from "../../../src/event/EventStoreDriver.ts"
 import type { Collection } from "../../../src/repository/DocumentStore.ts"
 import * as Mysql from "dunnock/mysql"
+import * as Proxy from "../../faults/Proxy.ts"
 import { range } from "../../faults/writes.ts"
 import { testsOn } from "../../services/bun.ts"
 import { mysql } from "../../services/mod.ts"
 
 const test = testsOn("mysql, round trips", mysql)
-
-/** A way to the server that counts how often it is asked something. */
-const counting = (to: { readonly host: string; readonly port: number }) =>
-  Effect.acquireRelease(
-    Effect.callback<{ readonly port: number; readonly count: () => number; readonly end: () => void }>(
-      (resume) => {
-        let count = 0
-        const server = createServer((client) => {
-          const target = connect(to.port, to.host)
-          let isAnswered = true
-          client.on("data", (bytes) => {
-            // what is long comes in several parts
-            if (isAnswered) count++
-            isAnswered = false
-            target.write(bytes)
-          })
-          target.on("data", (bytes) => {
-            isAnswered = true
-            client.write(bytes)
-          })
-          client.on("error", () => target.destroy()).on("close", () => target.destroy())
-          target.on("error", () => client.destroy()).on("close", () => client.destroy())
-        })
-        server.listen(0, "127.0.0.1", () =>
-          resume(Effect.succeed({
-            port: (server.address() as AddressInfo).port,
-            count: () => count,
-            end: () => server.close()
-          })))
-      }
-    ),
-    ({ end }) => Effect.sync(end)
-  )
 
 const event = (id?: string, tags: ReadonlyArray<string> = []) => ({
   id,
@@ -61,18 +28,13 @@ const run = (
 ) =>
   Effect.runPromise(Effect.scoped(Effect.gen(function* () {
     const database = yield* mysql.database
-    const way = yield* counting(database)
-    const stores = yield* Mysql.make({
-      url: database.url,
-      host: "127.0.0.1",
-      port: way.port,
-      maxConnections: 1
-    })
+    const way = yield* Proxy.counting(database)
+    const stores = yield* Mysql.make({ url: Proxy.through(database.url, way.port), maxConnections: 1 })
     const other = yield* Mysql.make({ url: database.url })
     const trips = <A, E>(effect: Effect.Effect<A, E>) =>
       Effect.suspend(() => {
-        const before = way.count()
-        return Effect.map(effect, () => way.count() - before)
+        const before = way.trips()
+        return Effect.map(effect, () => way.trips() - before)
       })
     yield* body(stores, trips, other)
   })))

@@ -4,9 +4,10 @@ import { EventStore } from "dunnock"
 import * as Postgres from "dunnock/postgres"
 import { Deferred, Effect, Fiber, Queue, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { connect, createServer, type Socket } from "node:net"
+import type { Socket } from "node:net"
 import * as Changes from "../../../adapters/postgres/changes.ts"
 import * as PostgresDatabase from "../../../adapters/postgres/PostgresDatabase.ts"
+import * as Proxy from "../../faults/Proxy.ts"
 import { write } from "../../faults/writes.ts"
 import { testsOn } from "../../services/bun.ts"
 import { postgres } from "../../services/mod.ts"
@@ -19,48 +20,23 @@ const { database, fresh } = places()
 const opened = (options: Postgres.Options) =>
   Effect.flatMap(Postgres.make(options), ({ events }) => EventStore.make(events))
 
-/** A way to the server; `begin` is called with the first bytes of each connection and may refuse it. */
+/** A fresh place to which a way leads on which is listened. */
 const way = (
-  hooks: {
-    readonly begin?: (startup: Buffer, client: Socket) => boolean
-    /** Whether what is sent is passed on, now. */
-    readonly passes?: (bytes: Buffer) => boolean
-  }
+  listening: (client: Socket) => Proxy.Ears
 ): Effect.Effect<{ readonly url: string; readonly schema: string }, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { host, port } = yield* database
     const { schema, url } = yield* fresh
-    const server = createServer((client) => {
-      const target = connect(port, host)
-      let isBegun = false
-      client.on("data", (bytes: Buffer) => {
-        const isPassed = isBegun ? hooks.passes?.(bytes) ?? true : hooks.begin?.(bytes, client) ?? true
-        isBegun = true
-        if (isPassed) target.write(bytes)
-      })
-      target.on("data", (bytes) => client.write(bytes))
-      for (const [from, to] of [[client, target], [target, client]] as const) {
-        from.on("error", () => {})
-        from.on("close", () => to.destroy())
-      }
-    })
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => {
-        server.listen(0, "127.0.0.1", () => resume(Effect.void))
-      }),
-      () => Effect.sync(() => server.close())
-    )
-    const through = new URL(url)
-    through.port = String((server.address() as { readonly port: number }).port)
-    return { url: through.href, schema }
+    const port = yield* Proxy.relay(yield* database, listening)
+    return { url: Proxy.through(url, port), schema }
   })
 
 const known = ["user", "database", "application_name", "client_encoding", "DateStyle", "TimeZone"]
 
 /** Refuses what pgbouncer refuses, in its words. */
-const pgbouncer = way({
-  begin: (startup, client) => {
-    const texts = startup.subarray(8).toString().split("\0")
+const pgbouncer = way((client) => ({
+  asked: (bytes, isFirst) => {
+    if (!isFirst) return true
+    const texts = bytes.subarray(8).toString().split("\0")
     const unknown = texts.find((text, i) => i % 2 === 0 && text !== "" && !known.includes(text))
     if (unknown === undefined) return true
     const fields = Buffer.from(`SFATAL\0C08P01\0Munsupported startup parameter: ${unknown}\0\0`)
@@ -69,7 +45,7 @@ const pgbouncer = way({
     client.end(Buffer.concat([head, fields]))
     return false
   }
-})
+}))
 
 test("a pool in between that takes no settings does not matter, with a schema neither", () =>
   Effect.runPromise(Effect.scoped(Effect.gen(function* () {
@@ -128,12 +104,13 @@ for (const isOwn of [false, true]) {
         Effect.scoped(Effect.gen(function* () {
           let isDead = false
           let swallowed = yield* Deferred.make<void>()
-          const place = yield* way({
-            passes: () => {
+          const place = yield* way(() => ({
+            asked: (_, isFirst) => {
+              if (isFirst) return true
               if (isDead) Deferred.doneUnsafe(swallowed, Effect.void)
               return !isDead
             }
-          })
+          }))
           // It makes the schema, which a client does not.
           yield* Effect.scoped(Postgres.make(place))
           const store = yield* opened(isOwn ? { client: yield* client(place) } : place)

@@ -2,8 +2,8 @@
 import { expect } from "bun:test"
 import { EventStore } from "dunnock"
 import * as Postgres from "dunnock/postgres"
-import { Effect, Fiber, type Scope, Stream } from "effect"
-import { connect, createServer } from "node:net"
+import { Effect, Fiber, Stream } from "effect"
+import * as Proxy from "../../faults/Proxy.ts"
 import { events, range, write } from "../../faults/writes.ts"
 import { testsOn } from "../../services/bun.ts"
 import { postgres } from "../../services/mod.ts"
@@ -80,38 +80,24 @@ test("an append that waits too long for the log is Unavailable, and writes nothi
   }))))
 
 /** A way to the server on which nothing more of a client arrives once it has asked for the lock of the log. */
-const stalling: Effect.Effect<number, never, Scope.Scope> = Effect.gen(function* () {
-  const { host, port } = yield* database
-  const server = createServer((client) => {
-    const target = connect(port, host)
+const stalling = Effect.flatMap(database, (to) =>
+  Proxy.relay(to, () => {
     let isGone = false
-    target.on("data", (bytes) => client.write(bytes))
-    client.on("data", (bytes) => {
-      if (!isGone) target.write(bytes)
-      isGone ||= bytes.includes("from dunnock_lock()")
-    })
-    for (const [from, to] of [[client, target], [target, client]] as const) {
-      from.on("error", () => {})
-      from.on("close", () => to.destroy())
+    return {
+      asked: (bytes) => {
+        const isPassed = !isGone
+        isGone ||= bytes.includes("from dunnock_lock()")
+        return isPassed
+      }
     }
-  })
-  yield* Effect.acquireRelease(
-    Effect.callback<void>((resume) => {
-      server.listen(0, "127.0.0.1", () => resume(Effect.void))
-    }),
-    () => Effect.sync(() => server.close())
-  )
-  return (server.address() as { readonly port: number }).port
-})
+  }))
 
 test(
   "a transaction that is left open by a client that is gone without a word ends by itself, and others go on",
   () =>
     Effect.runPromise(Effect.scoped(Effect.gen(function* () {
       const place = yield* fresh
-      const url = new URL(place.url)
-      url.port = String(yield* stalling)
-      const store = yield* opened({ ...place, url: url.href })
+      const store = yield* opened({ ...place, url: Proxy.through(place.url, yield* stalling) })
       const direct = yield* opened(place)
       const sql = yield* client(place)
       const condition = { query: { tags: ["none"] }, after: 0 }

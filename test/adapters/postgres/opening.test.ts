@@ -4,6 +4,7 @@ import { EventStore } from "dunnock"
 import * as Postgres from "dunnock/postgres"
 import { Effect, type Scope, Stream } from "effect"
 import { createServer, type Socket } from "node:net"
+import { listen } from "../../faults/Proxy.ts"
 import { events, range, write } from "../../faults/writes.ts"
 import { testsOn } from "../../services/bun.ts"
 import { postgres } from "../../services/mod.ts"
@@ -25,19 +26,15 @@ const serving = (
   serve: (socket: Socket) => void,
   search = ""
 ): Effect.Effect<Postgres.Options, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.callback<ReturnType<typeof createServer>>((resume) => {
-      const server = createServer((socket) => {
+  Effect.map(
+    listen(() =>
+      createServer((socket) => {
         socket.on("error", () => {})
         serve(socket)
       })
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    (server) => Effect.sync(() => server.close())
-  ).pipe(Effect.map((server) => {
-    const { port } = server.address() as { readonly port: number }
-    return { url: `postgres://someone:secret@127.0.0.1:${port}/orders${search}` }
-  }))
+    ),
+    (port) => ({ url: `postgres://someone:secret@127.0.0.1:${port}/orders${search}` })
+  )
 
 const greeting = "4a0000000a382e302e333600080000005200000000"
 

@@ -2,47 +2,15 @@
 import { expect } from "bun:test"
 import { Aggregate, EventStore } from "dunnock"
 import * as Postgres from "dunnock/postgres"
-import { Context, Effect, Layer, Schema, type Scope } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import { Rpc } from "effect/rpc"
-import { connect, createServer } from "node:net"
+import * as Proxy from "../../faults/Proxy.ts"
 import { testsOn } from "../../services/bun.ts"
 import { postgres } from "../../services/mod.ts"
 import { places } from "./place.ts"
 
 const test = testsOn("postgres, round trips", postgres)
 const { database, fresh } = places()
-
-/** A way to the server that counts how often something is sent after something was received. */
-const counter: Effect.Effect<{ readonly port: number; readonly trips: () => number }, never, Scope.Scope> =
-  Effect
-    .gen(function* () {
-      const { host, port } = yield* database
-      let trips = 0
-      const server = createServer((client) => {
-        const target = connect(port, host)
-        let isAnswered = true
-        client.on("data", (bytes) => {
-          if (isAnswered) trips++
-          isAnswered = false
-          target.write(bytes)
-        })
-        target.on("data", (bytes) => {
-          isAnswered = true
-          client.write(bytes)
-        })
-        for (const [from, to] of [[client, target], [target, client]] as const) {
-          from.on("error", () => {})
-          from.on("close", () => to.destroy())
-        }
-      })
-      yield* Effect.acquireRelease(
-        Effect.callback<void>((resume) => {
-          server.listen(0, "127.0.0.1", () => resume(Effect.void))
-        }),
-        () => Effect.sync(() => server.close())
-      )
-      return { port: (server.address() as { readonly port: number }).port, trips: () => trips }
-    })
 
 const Account = Aggregate.make("Account", {
   state: Schema.Struct({ balance: Schema.Int }),
@@ -77,10 +45,8 @@ const put = (id: string, expected: number | "any", collection = things) =>
 
 const opened = Effect.gen(function* () {
   const { schema, url } = yield* fresh
-  const { port, trips } = yield* counter
-  const through = new URL(url)
-  through.port = String(port)
-  const options = { url: through.href, schema, maxConnections: 1 }
+  const { port, trips } = yield* Proxy.counting(yield* database)
+  const options = { url: Proxy.through(url, port), schema, maxConnections: 1 }
   /** The round trips of an effect. */
   const counted = <E>(effect: Effect.Effect<unknown, E>) =>
     Effect.suspend(() => {
