@@ -84,7 +84,8 @@ export const run = <Doc, E>(
     }
   }))
 
-const isConflict = (error: unknown): error is DocumentStoreError =>
+/** Whether another was first. */
+export const isConflict = (error: unknown): error is DocumentStoreError =>
   error instanceof DocumentStoreError && error.reason._tag === "VersionConflict"
 
 const follow = Effect.fnUntraced(function* <Doc, E>(

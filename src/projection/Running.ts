@@ -136,7 +136,7 @@ const persistently = <A, E>(
       Effect.catchCause(self, (cause) => {
         const failure = cause.reasons.find(Cause.isFailReason)?.error
         if (failure instanceof Failed) return Effect.fail(error(failure))
-        if (isConflict(failure)) return Effect.andThen(Effect.yieldNow, attempt(firstPause))
+        if (Projector.isConflict(failure)) return Effect.andThen(Effect.yieldNow, attempt(firstPause))
         const left = cause as Cause.Cause<Exclude<E, Failed>>
         const passes = isRetryable(left)
         if (
@@ -153,9 +153,6 @@ const persistently = <A, E>(
       }))
   return attempt(firstPause)
 }
-
-const isConflict = (failure: unknown): boolean =>
-  failure instanceof DocumentStoreError && failure.reason._tag === "VersionConflict"
 
 /** Whether the stores may do the same a little later. */
 const isRetryable = (cause: Cause.Cause<unknown>): boolean =>

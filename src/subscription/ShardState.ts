@@ -150,8 +150,6 @@ export const readAll = (
     return [first, ...stored.filter((one) => one !== undefined)]
   })
 
-const isConflict = ({ reason }: DocumentStoreError) => reason._tag === "VersionConflict"
-
 /**
  * Makes the documents of a subscription at its first run, each at the position that `from` gives; refuses another number
  * of shards than it has.
@@ -176,7 +174,8 @@ export const open = <E>(
     // Another process was first, or it was this one: then they are there now.
     Effect.catchIf(
       (error) =>
-        error instanceof DocumentStoreError && (isConflict(error) || error.reason._tag === "OutcomeUnknown"),
+        error instanceof DocumentStoreError &&
+        (error.reason._tag === "VersionConflict" || error.reason._tag === "OutcomeUnknown"),
       () => open(documents, { name, shards }, from)
     )
   )
